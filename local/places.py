@@ -6,6 +6,8 @@ https://specifications.freedesktop.org/basedir-spec/latest/
 import os
 from pathlib import Path
 
+from muster import places
+
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
@@ -17,4 +19,4 @@ def cache_dir() -> Path:
 
 def state_dir() -> Path:
     """What the running embedded cluster and its stacks own; removed by `make down`."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "muster"
+    return places.state_dir(os.environ)

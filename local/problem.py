@@ -2,4 +2,4 @@
 
 
 class Problem(Exception):  # noqa: N818 - it is what went wrong in the user's words, not a programming error
-    """Something the user can mend: one sentence that names what was found and the remedy. Printed without traceback, exit 1."""
+    """Something the user can mend: one sentence with what was found and the remedy; no traceback, exit 1."""

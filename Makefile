@@ -1,0 +1,68 @@
+# Every target works from a fresh clone: what it needs is installed first, once.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+STACK ?= local
+PYTHON ?= python3
+RUN := .venv/bin/python -m local
+
+.PHONY: help up down preview test check e2e cluster cluster-down tools images charts env bench schema lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/ready: requirements.lock pyproject.toml local/bootstrap
+	@local/bootstrap $(PYTHON)
+
+up: .venv/ready ## Set up, start the embedded cluster if the stack wants it, pulumi up, summary [STACK=local]
+	@$(RUN) up --stack $(STACK)
+
+down: .venv/ready ## Destroy the stack and stop the embedded cluster [STACK=local]
+	@$(RUN) down --stack $(STACK)
+
+preview: .venv/ready ## What `up` would change [STACK=local]
+	@$(RUN) preview --stack $(STACK)
+
+test: check e2e ## Set up and run every test, real engine and real cluster included
+
+check: .venv/ready ## The fast part: lint, formatting, types, layers, unit, program, sdk and case tests
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-cache 2>&1 | tail -n 3
+	@.venv/bin/pytest -q -m "not e2e"
+
+e2e: .venv/ready ## Tests on the real engine and the embedded cluster
+	@$(RUN) ready
+	@.venv/bin/pytest -v -m e2e
+
+cluster: .venv/ready ## Start the embedded cluster alone
+	@$(RUN) cluster
+
+cluster-down: .venv/ready ## Stop the embedded cluster and everything on it
+	@$(RUN) cluster-down
+
+tools: .venv/ready ## Build or find every tool
+	@$(RUN) tools
+
+images: .venv/ready ## Build every container image and load it into the embedded cluster
+	@$(RUN) images
+
+charts: .venv/ready ## Materialise the pinned charts and check their digests
+	@$(RUN) charts
+
+env: .venv/ready ## Print exports for an own shell: eval "$$(make env)" [STACK=local]
+	@$(RUN) env --stack $(STACK)
+
+bench: .venv/ready ## Measure start, up, no-op and preview; one JSON line last
+	@$(RUN) bench
+
+schema: .venv/ready ## Write the JSON Schema of stack files
+	@.venv/bin/muster schema > infra/muster/stack.schema.json
+
+lock: .venv/ready ## Pin the Python packages again, with hashes
+	@local/lock
+
+clean: .venv/ready ## Stop everything and remove caches and virtual environment
+	@$(RUN) clean
+	@rm -rf .venv charts

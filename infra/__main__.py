@@ -1,0 +1,27 @@
+"""The Pulumi program: read what the stack says, plan it, declare it."""
+
+import json
+import os
+from pathlib import Path
+
+import pulumi
+
+from muster import program
+from muster.problems import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def value(text: str) -> object:
+    """A configuration value as written in the stack file; the engine hands maps over as JSON text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+config = {key: value(text) for key, text in json.loads(os.environ.get("PULUMI_CONFIG", "{}")).items()}
+try:
+    program.declare(program.plan(config, pulumi.get_stack(), ROOT, os.environ))
+except SettingsError as error:
+    raise pulumi.RunError(f"the stack file has mistakes, nothing was changed\n{error}") from None

@@ -1,0 +1,103 @@
+"""YAML as the Pulumi engine reads it, with every structural mistake named by line or key.
+
+The engine reads YAML 1.2 scalars (`yes` is text, `1:30` is text): https://pkg.go.dev/gopkg.in/yaml.v3#section-readme
+"""
+
+import re
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import yaml
+
+from muster.problems import Problem, SettingsError
+
+Key = tuple[str, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of YAML 1.2."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+    ("merge", r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def _integer(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    return int(node.value, 0 if node.value[:2] in ("0o", "0x") else 10)
+
+
+def _float(_: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
+    return float(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+def load(data: bytes, file: str) -> Any:
+    """The one document in `data`, None where there is none. Raises SettingsError naming `file`."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{data[error.start]:02x}"
+        raise SettingsError([Problem(file, f"line {line}", found, "text in UTF-8")]) from None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        problems = list(_structure(node, file, (), ()))
+        if problems:
+            raise SettingsError(problems)
+        return loader.construct_document(node)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        character = f"the control character 0x{ord(str(error.character)):02x}"
+        raise SettingsError([Problem(file, f"line {line}", character, "printable text")]) from None
+    except yaml.MarkedYAMLError as error:
+        raise SettingsError([_syntax(error, text, file)]) from None
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    """PyYAML's complaint in words that name the remedy where the cause is a common one."""
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark is not None else 1
+    lines = text.split("\n")
+    said = error.problem or "a mistake"
+    if mark is not None and mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1]:
+        return Problem(file, f"line {line}", "a tab", "spaces: YAML is not indented by tabs")
+    if "another document" in said:
+        return Problem(file, f"line {line}", "a second document", "one document only")
+    return Problem(file, f"line {line}", f"broken YAML ({said.removeprefix('found ')})", "a valid YAML document")
+
+
+def _structure(node: yaml.Node, file: str, key: Key, above: tuple[yaml.Node, ...]) -> Iterator[Problem]:
+    """Problems that constructing the document would hide: repeated keys, keys that are no text, aliases of themselves."""
+    if any(node is parent for parent in above):
+        yield Problem(file, ".".join(key), "an alias of something that contains it", "a value that ends")
+        return
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _structure(item, file, (*key, str(index)), (*above, node))
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[Hashable, int] = {}
+        for name, value in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                found = f"a {name.id} as a key in line {name.start_mark.line + 1}"
+                yield Problem(file, ".".join(key), found, "text as a key (quote what starts with { or [)")
+                continue
+            path, line = (*key, name.value), name.start_mark.line + 1
+            if name.value in seen:
+                found = f"the key again in line {line}"
+                yield Problem(file, ".".join(path), found, f"it once (it stands in line {seen[name.value]} already)")
+            seen.setdefault(name.value, line)
+            yield from _structure(value, file, path, (*above, node))

@@ -1,0 +1,54 @@
+"""Reads of the Kubernetes API as plain JSON: the only module that opens a connection to a cluster."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from muster.report.reader import Object, Unreachable
+
+NOT_FOUND = 404
+CONNECT_S, READ_S = 5.0, 30.0
+
+
+class Kube:
+    """A `Reader` on one cluster, by kubeconfig and context."""
+
+    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
+        try:
+            self._api: Any = config.new_client_from_config(config_file=str(kubeconfig), context=context)
+        except config.ConfigException as error:
+            raise Unreachable(f"kubeconfig {kubeconfig}: {error}") from None
+        self._core: Any = client.CoreV1Api(self._api)
+
+    def get(self, path: str, **params: str) -> Object | None:
+        """See `Reader.get`. Raises Unreachable."""
+        try:
+            body = self._api.call_api(
+                path,
+                "GET",
+                query_params=list(params.items()),
+                header_params={"Accept": "application/json"},
+                auth_settings=["BearerToken"],
+                response_type="object",
+                _return_http_data_only=True,
+                _request_timeout=(CONNECT_S, READ_S),
+            )
+        except ApiException as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise Unreachable(f"{self._api.configuration.host}: {error.status} {error.reason}") from None
+        except Exception as error:  # urllib3 raises its own kinds for refused, unknown host and time-out
+            raise Unreachable(f"{self._api.configuration.host}: {error}") from None
+        return cast(Object, body)
+
+    def log(self, namespace: str, pod: str, lines: int) -> list[str]:
+        """See `Reader.log`."""
+        try:
+            text = self._core.read_namespaced_pod_log(
+                pod, namespace, container="node", tail_lines=lines, _request_timeout=(CONNECT_S, READ_S)
+            )
+        except ApiException:
+            return []
+        return str(text).splitlines()

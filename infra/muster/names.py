@@ -1,0 +1,42 @@
+"""Names that Kubernetes takes, and how long ours may be."""
+
+import hashlib
+from collections.abc import Mapping
+
+LABEL = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
+"""RFC 1035 label: what a TrainJob, and so a Service, may be called; also a valid RFC 1123 label.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#rfc-1035-label-names
+"""
+LABEL_1123 = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+"""RFC 1123 label: what a namespace may be called."""
+SUBDOMAIN = r"^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+"""RFC 1123 subdomain: what most other objects may be called."""
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+QUALIFIED = (
+    r"^(?=.{1,317}$)([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
+"""Key of a label, a taint or a resource: a name of at most 63 characters behind an optional domain."""
+
+POD_NAME_LIMIT = 63
+"""A pod's hostname is a DNS label: https://github.com/kubernetes-sigs/jobset/blob/v0.12.0/pkg/webhooks/jobset_webhook.go"""
+HASH_DIGITS = 10
+
+
+def train_job_limit(nodes: int) -> int:
+    """Characters a TrainJob's name may have so that its longest pod name `<job>-node-0-<index>-<5 random>` fits.
+
+    JobSet refuses longer ones only after the TrainJob was accepted, and then no condition says so.
+    """
+    return POD_NAME_LIMIT - len("-node-0-") - len(str(nodes - 1)) - len("-") - 5
+
+
+def content_hash(data: Mapping[str, str]) -> str:
+    """Digits that change whenever a file's name or text does: SHA-256, cut, over length-prefixed parts."""
+    digest = hashlib.sha256()
+    for name, text in sorted(data.items()):
+        for part in (name.encode(), text.encode()):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:HASH_DIGITS]

@@ -1,0 +1,20 @@
+"""What reports ask of a cluster, whoever answers."""
+
+from typing import Any, Protocol
+
+Object = dict[str, Any]
+"""A Kubernetes object as the API server sends it."""
+
+
+class Reader(Protocol):
+    """Reads of one cluster's API. Every method may raise Unreachable."""
+
+    def get(self, path: str, **params: str) -> Object | None:
+        """Object or list at an API path; None when there is none, or when its kind is unknown to the cluster."""
+
+    def log(self, namespace: str, pod: str, lines: int) -> list[str]:
+        """Last `lines` log lines of the pod's container `node`; empty when there is no log."""
+
+
+class Unreachable(Exception):  # noqa: N818 - a state of the world, not a programming error
+    """The API server did not answer; the text says which one and why."""

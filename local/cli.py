@@ -1,0 +1,167 @@
+"""What `make` runs: prepare this machine, start the embedded cluster where the stack wants it, drive the engine."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local import charts, cluster, images, packages, summary, toolchain
+from local.engine import Engine, environment
+from local.places import ROOT, cache_dir, state_dir
+from local.problem import Problem
+from local.progress import console, step
+from muster import settings
+from muster.problems import SettingsError
+from muster.report.reader import Unreachable
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Stack = Annotated[str, typer.Option("--stack", help="Name of stacks/Pulumi.NAME.yaml.")]
+
+
+def main() -> None:
+    """Run the command; a problem the user can mend ends with its sentence and exit code 1."""
+    try:
+        app()
+    except (Problem, SettingsError, Unreachable) as problem:
+        console.print(f"[red]muster:[/red] {problem}", markup=True)
+        sys.exit(1)
+
+
+@app.command()
+def up(stack: Stack = "local") -> None:
+    """Set everything up, bring the stack to what its file says, and tell what to do next."""
+    engine = _prepare(stack)
+    code = engine.up()
+    if code == 0:
+        summary.show(engine, ROOT)
+    raise typer.Exit(code)
+
+
+@app.command()
+def preview(stack: Stack = "local") -> None:
+    """Show what `up` would change, and change nothing in the stack."""
+    raise typer.Exit(_prepare(stack).preview())
+
+
+@app.command()
+def down(stack: Stack = "local") -> None:
+    """Destroy the stack, in the order that leaves nothing behind, and stop the embedded cluster."""
+    embedded = _declared(stack).cluster.provider == "embedded"
+    running = cluster.running() if embedded else None
+    if running is not None or not embedded:
+        engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), running)
+        if engine.exists():
+            code = engine.destroy()
+            if code != 0:
+                raise typer.Exit(code)
+            engine.remove()
+    if embedded:
+        _cluster_down()
+        shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+
+
+@app.command("cluster")
+def cluster_up() -> None:
+    """Start the embedded cluster alone, with the images of the project's own workloads."""
+    running = _cluster_up(toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER))
+    console.print(f"export KUBECONFIG={shlex.quote(str(running.kubeconfig))}")
+
+
+@app.command()
+def cluster_down() -> None:
+    """Stop the embedded cluster and everything on it; the machine is left as it was before."""
+    _cluster_down()
+
+
+@app.command()
+def tools() -> None:
+    """Build or find every tool, and say which is used and why."""
+    packages.ensure()
+    toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER + toolchain.IMAGES)
+
+
+@app.command("images")
+def build_images() -> None:
+    """Build every container image and load it into the embedded cluster, which is started for it."""
+    _cluster_up(toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER))
+
+
+@app.command("charts")
+def materialise_charts() -> None:
+    """Materialise the pinned charts and check their digests."""
+    charts.materialise()
+
+
+@app.command()
+def ready() -> None:
+    """Make everything that the end-to-end tests need, so that they measure and wait for nothing else."""
+    tools()
+    charts.materialise()
+    build_images()
+    _cluster_down()
+
+
+@app.command()
+def env(stack: Stack = "local") -> None:
+    """Print the exports with which `pulumi` and `kubectl` in an own shell mean this stack."""
+    running = cluster.running() if _declared(stack).cluster.provider == "embedded" else None
+    wanted = _engine(stack, toolchain.ensure(toolchain.ENGINE), running).environment
+    for name in sorted(wanted):
+        if wanted[name] != os.environ.get(name):
+            typer.echo(f"export {name}={shlex.quote(wanted[name])}")
+
+
+@app.command()
+def clean() -> None:
+    """Stop the embedded cluster and remove every cache and state."""
+    _cluster_down()
+    for folder in (cache_dir(), state_dir()):
+        with step(f"removing {folder}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _declared(stack: str) -> settings.Settings:
+    return settings.read(ROOT / "stacks" / f"Pulumi.{stack}.yaml")
+
+
+def _prepare(stack: str) -> Engine:
+    declared = _declared(stack)
+    summary.check(stack, ROOT)
+    running = None
+    if declared.cluster.provider == "embedded":
+        found = toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER)
+        charts.materialise()
+        running = _cluster_up(found)
+    else:
+        found = toolchain.ensure(toolchain.ENGINE)
+        charts.materialise()
+    engine = _engine(stack, found, running)
+    engine.unlock_if_orphaned()
+    engine.select()
+    return engine
+
+
+def _engine(stack: str, found: Mapping[str, toolchain.Tool], running: cluster.Cluster | None) -> Engine:
+    folders = list(dict.fromkeys(found[name].path.parent for name in toolchain.ENGINE))
+    kubeconfig = running.kubeconfig if running is not None else None
+    return Engine(stack, environment(folders, kubeconfig, embedded=running is not None))
+
+
+def _cluster_up(found: Mapping[str, toolchain.Tool]) -> cluster.Cluster:
+    packages.ensure()
+    running = cluster.up({name: found[name].path for name in (*toolchain.CLUSTER, "kubectl")})
+    images.ensure(running)
+    return running
+
+
+def _cluster_down() -> None:
+    cluster.down()
+
+
+__all__ = ["Path", "main"]

@@ -1,0 +1,120 @@
+"""One stack under Pulumi's engine: environment, state backend, and recovery from runs that were killed."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlparse
+
+from local.places import ROOT, state_dir
+from local.problem import Problem
+from local.progress import step
+
+PROJECT = "muster"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The engine on one stack. `environment` is complete: nothing else of the caller's environment is used."""
+
+    stack: str
+    environment: Mapping[str, str]
+
+    def select(self) -> None:
+        """Make the stack in its backend if it is new there. Raises Problem."""
+        self._quiet("stack", "select", "--create", self.stack)
+
+    def up(self, *extra: str) -> int:
+        """Run `pulumi up` with its output passed through; its exit code."""
+        return self._loud("up", "--yes", "--skip-preview", *extra)
+
+    def preview(self, *extra: str) -> int:
+        """Run `pulumi preview` with its output passed through; its exit code."""
+        return self._loud("preview", *extra)
+
+    def destroy(self) -> int:
+        """Delete every resource of the stack, also those that a killed run created and could not record."""
+        if orphans := self.pending_creates():
+            with step(f"taking back {len(orphans)} resources that an interrupted run left unrecorded"):
+                targets = [word for urn in orphans for word in ("--target", urn)]
+                self._quiet("up", "--yes", "--skip-preview", *targets)
+        return self._loud("destroy", "--yes", "--skip-preview")
+
+    def remove(self) -> None:
+        """Forget the empty stack. Raises Problem."""
+        self._quiet("stack", "rm", "--yes", "--preserve-config", self.stack, with_stack=False)
+
+    def exists(self) -> bool:
+        """Whether the backend knows the stack."""
+        listed = json.loads(self._quiet("stack", "ls", "--json", with_stack=False) or "[]")
+        return any(entry["name"].split("/")[-1] == self.stack for entry in listed)
+
+    def state(self) -> Mapping[str, Any]:
+        """The stack's deployment as Pulumi records it."""
+        return cast(Mapping[str, Any], json.loads(self._quiet("stack", "export"))["deployment"])
+
+    def pending_creates(self) -> list[str]:
+        """URNs whose creation a killed run had begun."""
+        operations = self.state().get("pending_operations") or ()
+        return [op["resource"]["urn"] for op in operations if op.get("type") == "creating"]
+
+    def unlock_if_orphaned(self) -> None:
+        """Release the lock of a run that was killed on this machine; a lock whose process lives is left alone.
+
+        Only file backends keep locks where their owner can be read:
+        https://www.pulumi.com/docs/iac/concepts/state-and-backends/#state-locking
+        """
+        url = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
+        if url.scheme != "file":
+            return
+        folder = Path(url.path) / ".pulumi" / "locks" / "organization" / PROJECT / self.stack
+        for lock in folder.glob("*.json") if folder.is_dir() else ():
+            owner = json.loads(lock.read_text())
+            if owner.get("hostname") == socket.gethostname() and not Path("/proc", str(owner.get("pid"))).exists():
+                lock.unlink()
+
+    def _command(self, words: Sequence[str], *, with_stack: bool) -> list[str]:
+        stack = ("--stack", self.stack) if with_stack and words[0] != "stack" else ()
+        return ["pulumi", "--non-interactive", "--cwd", str(ROOT), *words, *stack]
+
+    def _loud(self, *words: str) -> int:
+        return subprocess.run(self._command(words, with_stack=True), env=dict(self.environment), check=False).returncode
+
+    def _quiet(self, *words: str, with_stack: bool = True) -> str:
+        done = subprocess.run(
+            self._command(words, with_stack=with_stack),
+            env=dict(self.environment),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")
+        return done.stdout
+
+
+def environment(tools: Sequence[Path], kubeconfig: Path | None, *, embedded: bool) -> dict[str, str]:
+    """Environment for the engine: our tools first on PATH, the project's Python, and the stack's backend.
+
+    An embedded stack keeps its state beside its cluster, whatever the user is logged in to, so that both end together.
+    Other stacks use the user's own backend, and that same folder only where no backend was ever chosen.
+    """
+    env = dict(os.environ)
+    env["PATH"] = os.pathsep.join([str(ROOT / ".venv" / "bin"), *map(str, tools), env.get("PATH", "")])
+    env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    if kubeconfig is not None:
+        env["KUBECONFIG"] = str(kubeconfig)
+    chosen = "PULUMI_BACKEND_URL" in env or (Path.home() / ".pulumi" / "credentials.json").exists()
+    if embedded or not chosen:
+        backend = state_dir() / "pulumi"
+        (backend / "home").mkdir(parents=True, exist_ok=True)
+        env["PULUMI_BACKEND_URL"] = f"file://{backend}"
+        env["PULUMI_HOME"] = str(backend / "home")
+        env["PULUMI_CONFIG_PASSPHRASE"] = ""
+        env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    return env
