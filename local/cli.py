@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from muster import settings
+from muster.problems import SettingsError
+from muster.report.reader import Unreachable
 
 from local import charts, cluster, images, packages, summary, toolchain
 from local.engine import Engine, environment
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
 from local.progress import console, step
-from muster import settings
-from muster.problems import SettingsError
-from muster.report.reader import Unreachable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 

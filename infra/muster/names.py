@@ -19,6 +19,10 @@ QUALIFIED = (
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 )
 """Key of a label, a taint or a resource: a name of at most 63 characters behind an optional domain."""
+STORAGE = r"^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$"
+"""RFC 1035 label that leaves room for `storage-` before it, the name of the pod's volume."""
+ENV = r"^[A-Za-z_][A-Za-z0-9_]*$"
+"""Environment variable that every shell can read."""
 
 POD_NAME_LIMIT = 63
 """A pod's hostname is a DNS label: https://github.com/kubernetes-sigs/jobset/blob/v0.12.0/pkg/webhooks/jobset_webhook.go"""

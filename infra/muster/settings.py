@@ -1,97 +1,310 @@
 """What a stack file may say: every key, its type and its meaning, and nothing about how the parts fit together."""
 
-from __future__ import annotations
-
 import dataclasses
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from muster import documents, durations, gang, mistakes, names, quantities
+from muster import documents, mistakes
 from muster.problems import Problem, SettingsError, hint, one_of, shown
+from muster.texts import (
+    AbsolutePath,
+    Duration,
+    EnvName,
+    FileName,
+    Image,
+    Label,
+    LabelKey,
+    LabelValue,
+    Line,
+    Namespace,
+    Quantity,
+    QueueName,
+    ResourceName,
+    Scheduler,
+    StorageName,
+    Subdomain,
+)
 
 NAMESPACE = "muster:"
 """Prefix of this project's keys in a stack file; keys of other namespaces belong to their providers."""
 
-EXPECTED = {
-    "rfc1035-label": "a name of at most 63 lower-case letters, digits and hyphens that starts with a letter",
-    "rfc1123-label": "a name of at most 63 lower-case letters, digits and hyphens",
-    "rfc1123-subdomain": "a name of lower-case letters, digits, hyphens and dots",
-    "storage-name": "a name of at most 55 lower-case letters, digits and hyphens",
-    "label-key": "a label key such as muster.dev/pool",
-    "label-value": "a label value: at most 63 letters, digits, hyphens, underscores and dots",
-    "resource-name": "a resource name such as cpu, memory or nvidia.com/gpu",
-    "env-name": "an environment variable's name: letters, digits and underscores, no digit first",
-    "absolute-path": "an absolute path without . and .. parts, such as /checkpoints",
-    "image": "an image reference such as docker.io/muster/deepspeed:cpu",
-    "quantity": "a Kubernetes quantity above zero such as 500m, 2 or 16Gi",
-    "duration": "a duration above zero such as 90s, 10m or 1h30m",
-    "queue-name": "another name: the gang scheduler has queues default and root of its own",
-    "gang-scheduler": one_of(gang.BACKENDS),
-}
-"""What each `format` of the schema asks for, as the end of a sentence that starts with "expected"."""
+
+class Model(BaseModel):
+    """A map of the stack file: strict types, unknown keys refused, camelCase keys."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
+    )
 
 
-def _matching(format_: str, pattern: str) -> Any:
-    """Text that matches `pattern`."""
-    syntax = re.compile(pattern)
+class EmbeddedCluster(Model):
+    """The Kubernetes that this project starts on the machine itself."""
 
-    def check(text: str) -> str:
-        if syntax.match(text) is None or text.endswith("\n"):
-            raise PydanticCustomError("muster", "{expected}", {"expected": EXPECTED[format_]})
-        return text
-
-    return _described(AfterValidator(check), {"type": "string", "format": format_, "pattern": pattern})
+    provider: Literal["embedded"]
+    """Start and use the embedded cluster."""
 
 
-def _measured(format_: str, pattern: str, measure: Callable[[str], object]) -> Any:
-    """Text that `measure` turns into a number above zero."""
+class ExistingCluster(Model):
+    """A cluster that is there already."""
 
-    def check(text: str) -> str:
-        try:
-            value = measure(text)
-        except ValueError:
-            value = 0
-        if not value:
-            raise PydanticCustomError("muster", "{expected}", {"expected": EXPECTED[format_]})
-        return text
-
-    return _described(AfterValidator(check), {"type": "string", "format": format_, "pattern": pattern})
+    provider: Literal["existing"]
+    """Use a cluster that is there already."""
+    kubeconfig: Line | None = None
+    """Path of the kubeconfig file; without it, the one that the environment variable KUBECONFIG names."""
+    context: Line | None = None
+    """Context within the kubeconfig; without it, its current one."""
+    identity: Line | None = None
+    """Name of the cluster in the stack's state, never changed in the stack's life; without it, one of the stack's name."""
 
 
-def _described(validator: AfterValidator, schema: dict[str, Any]) -> Any:
-    return Annotated[str, validator, WithJsonSchema(schema)]
+Cluster = Annotated[EmbeddedCluster | ExistingCluster, Field(discriminator="provider")]
 
 
-def _number_as_text(value: object) -> object:
-    """`cpu: 2` means `cpu: "2"`, as in Kubernetes."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+class Resources(Model):
+    """Compute resources of one pod, as in Kubernetes."""
+
+    requests: dict[ResourceName, Quantity] = {}
+    """What is set aside for the pod."""
+    limits: dict[ResourceName, Quantity] = {}
+    """What the pod can't exceed."""
 
 
-def _not_volcanos(name: str) -> str:
-    if name in ("default", "root"):
-        raise PydanticCustomError("muster", "{expected}", {"expected": EXPECTED["queue-name"]})
-    return name
+class ExistingNodes(Model):
+    """Nodes that are there already."""
+
+    node_selector: dict[LabelKey, LabelValue] = Field(min_length=1)
+    """Labels by which the nodes are found."""
 
 
-def _selectable(scheduler: str) -> str:
-    """The backend, unless this project does not offer it; then why."""
-    if scheduler not in gang.BACKENDS:
-        why = gang.REFUSED.get(scheduler)
-        expected = one_of(gang.BACKENDS) + (f": {why}" if why else hint(scheduler, gang.BACKENDS))
-        raise PydanticCustomError("muster", "{expected}", {"expected": expected})
-    return scheduler
+class Taint(Model):
+    """A taint that the nodes of a pool carry; runtimes of the pool tolerate it."""
+
+    key: LabelKey
+    """Key of the taint."""
+    value: LabelValue | None = None
+    """Value of the taint; without it, any value is tolerated."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    """What the taint does to pods that don't tolerate it."""
 
 
-def _normal(path: str) -> str:
-    """`/a//b/` means `/a/b`."""
-    return "/" + "/".join(part for part in path.split("/") if part)
+class Pool(Model):
+    """A set of equal nodes: either nodes that are there already, or machines of one instance type."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["existing"]}, {"required": ["instanceType"]}]},
+    )
+
+    existing: ExistingNodes | None = None
+    """Nodes that are there already."""
+    instance_type: Line | None = None
+    """Instance type of the nodes, such as p5.48xlarge."""
+    simulated: bool = False
+    """Nodes that exist on the API server only: schedulers place pods on them, no container runs."""
+    nodes: int = Field(ge=1, le=10_000)
+    """How many nodes."""
+    pods_per_node: int | None = Field(default=None, ge=1, le=1_000)
+    """How many pods of a job one existing node takes; without it, one."""
+    pod_resources: Resources | None = None
+    """Resources of one pod; without it, those of a whole node of the instance type."""
+    taints: Annotated[tuple[Taint, ...], Field(strict=False)] = ()
+    """Taints of the nodes; GPU nodes carry nvidia.com/gpu without being told."""
 
 
-ABSOLUTE = r"^/(?!.*(^|/)\.\.?(/|$))[^:\s]*$"
+class Gang(Model):
+    """How the pods of a job are placed."""
 
+    scheduler: Scheduler = "volcano"
+    """Gang scheduler: all pods of a job run or none; `none` serves jobs of one node."""
+
+
+class Platform(Model):
+    """What is installed on the cluster."""
+
+    gang: Gang = Gang()
+    """How the pods of a job are placed."""
+
+
+class Queue(Model):
+    """A queue of the gang scheduler."""
+
+    weight: int = Field(default=1, ge=1, le=1_000_000)
+    """Share of a contended cluster, relative to the other queues."""
+    gpus: int | None = Field(default=None, ge=1)
+    """The most GPUs that jobs of this queue hold together; without it, no bound."""
+
+
+class HostPath(Model):
+    """A folder of the node itself: for clusters of one machine."""
+
+    kind: Literal["host-path"]
+    """A folder of the node."""
+    path: AbsolutePath
+    """The folder; made when it is missing."""
+    size: Quantity
+    """Capacity that the volume claims to have."""
+
+
+class Claim(Model):
+    """A shared volume that a storage class makes."""
+
+    kind: Literal["claim"]
+    """A volume that a storage class makes."""
+    storage_class: Subdomain | None = None
+    """Storage class that can share a volume between nodes (ReadWriteMany); without it, the cluster's default."""
+    size: Quantity
+    """Capacity to ask for."""
+
+
+class ExistingClaim(Model):
+    """A PersistentVolumeClaim that is there already."""
+
+    kind: Literal["existing-claim"]
+    """A claim that is there already."""
+    claim_name: Subdomain
+    """Name of the claim."""
+    namespace: Namespace | None = None
+    """Where it is; jobs elsewhere can't use it. Without it, every namespace of a job that uses it has one."""
+
+
+Storage = Annotated[HostPath | Claim | ExistingClaim, Field(discriminator="kind")]
+
+
+class Runtime(Model):
+    """A runtime template bound to a pool: jobs that name it get the pool's GPUs, fabric and shared memory."""
+
+    template: FileName
+    """File under runtimes/, without .yaml."""
+    pool: Label
+    """Pool on whose nodes its jobs run."""
+    image: Image | None = None
+    """Container image; without it, that of the template."""
+
+
+class Job(Model):
+    """A training job: one TrainJob."""
+
+    workload: FileName
+    """Folder under workloads/ with the job's manifest and files."""
+    runtime: Label
+    """Runtime of this stack."""
+    nodes: int = Field(ge=1, le=10_000)
+    """How many pods, all placed together."""
+    processes_per_node: int | None = Field(default=None, ge=1, le=1_000)
+    """Processes in each pod; without it, one a GPU, or one."""
+    queue: Label | None = None
+    """Queue of this stack; without it, the gang scheduler's queue default."""
+    namespace: Namespace = "training"
+    """Kubernetes namespace."""
+    image: Image | None = None
+    """Container image; without it, that of the runtime."""
+    args: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Arguments after those of the workload's manifest."""
+    env: dict[EnvName, str] = {}
+    """Environment variables of every process."""
+    storage: dict[StorageName, AbsolutePath] = {}
+    """Mount path by storage name; each run has a folder of its own there."""
+    resources: Resources | None = None
+    """Resources of one pod; without it, those of the runtime."""
+    wait: Literal["none", "running", "complete"] = "none"
+    """What `pulumi up` waits for."""
+    timeout: Duration = "30m"
+    """How long it waits before the update fails; the job itself goes on."""
+    deadline: Duration | None = None
+    """How long the job may take before Kubernetes stops it."""
+    run: int = Field(default=1, ge=1, le=1_000_000)
+    """Raise it to run the job again."""
+
+
+class Settings(Model):
+    """All keys of this project in a stack file."""
+
+    cluster: Cluster
+    """Where the stack runs."""
+    pools: dict[Label, Pool] = {}
+    """Node pools by name."""
+    platform: Platform = Platform()
+    """What is installed."""
+    queues: dict[QueueName, Queue] = {}
+    """Queues of the gang scheduler by name."""
+    storage: dict[StorageName, Storage] = {}
+    """Shared volumes for checkpoints and data by name."""
+    runtimes: dict[Label, Runtime] = {}
+    """Runtimes by name: what the Kubeflow SDK and the jobs of this stack run on."""
+    jobs: dict[Label, Job] = {}
+    """Training jobs by name."""
+
+
+def parse(config: Mapping[str, object], source: str) -> Settings:
+    """Settings from configuration keys such as `muster:pools`; keys of other namespaces are left alone.
+
+    Raises SettingsError with every mistake, naming `source` as the file.
+    """
+    own = {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
+    try:
+        return Settings.model_validate(own)
+    except ValidationError as error:
+        raise SettingsError(mistakes.problems(error, own, Settings.model_json_schema(), source)) from None
+
+
+def read(path: Path) -> Settings:
+    """Settings of a stack file. Raises SettingsError with every mistake."""
+    source = str(path)
+    try:
+        document = documents.load(path.read_bytes(), source)
+    except FileNotFoundError:
+        raise SettingsError([_no_file(path)]) from None
+    except OSError as error:
+        raise SettingsError([Problem(source, "", _lower(error.strerror), "a stack file that can be read")]) from None
+    except SettingsError as error:
+        raise SettingsError(dataclasses.replace(one, key=_short(one.key)) for one in error.problems) from None
+    if document is None:
+        raise SettingsError([Problem(source, "", "an empty file", "a map with the key config")])
+    if not isinstance(document, dict):
+        raise SettingsError([Problem(source, "", shown(document), "a map with the key config")])
+    config = document.get("config")
+    if not isinstance(config, dict):
+        other = hint("config", [key for key in document if isinstance(key, str)]) if "config" not in document else ""
+        expected = f"a map of keys such as {NAMESPACE}cluster"
+        raise SettingsError([Problem(source, "config", shown(config) + other.replace("did you mean", "beside"), expected)])
+    return parse(config, source)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a whole stack file."""
+    own = Settings.model_json_schema()
+    definitions = own.pop("$defs")
+    keys = {f"{NAMESPACE}{name}": part for name, part in own["properties"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Muster stack file",
+        "type": "object",
+        "properties": {
+            "config": {
+                "type": "object",
+                "description": "Configuration of the stack; keys outside muster: belong to their providers.",
+                "properties": keys,
+                "patternProperties": {f"^{NAMESPACE}(?!({'|'.join(own['properties'])})$)": False},
+                "required": [f"{NAMESPACE}{name}" for name in own["required"]],
+            }
+        },
+        "required": ["config"],
+        "$defs": definitions,
+    }
+
+
+def _short(key: str) -> str:
+    """A key as problems name it: without the parts that every key has."""
+    return key.removeprefix(f"config.{NAMESPACE}")
+
+
+def _lower(text: str | None) -> str:
+    return text[:1].lower() + text[1:] if text else "an unreadable file"
+
+
+def _no_file(path: Path) -> Problem:
+    beside = sorted(file.name for file in path.parent.glob("Pulumi.*.yaml"))
+    return Problem(str(path), "", "no such file", (one_of(beside) or "a stack file") + hint(path.name, beside))
