@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 
 from local.pki import Pki
+from local.places import ROOT
 from local.settings import ClusterSettings
 
 NODE = "local"
@@ -68,7 +69,6 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
 
     run.yaml("kubelet.yaml", _kubelet(etc, pki, bridge, socket))
     run.yaml("kube-proxy.yaml", _kube_proxy(kubeconfig, settings.pods))
-    run.yaml("kwok.yaml", *_kwok_stages())
     run.text("resolv.conf", "")
     run.text("containerd.toml", _containerd(state, image_store, socket, etc / "cni"))
     run.text("cni/10-bridge.conflist", json.dumps(_bridge(settings.pods)))
@@ -170,7 +170,7 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
                 "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
                 "--cidr=10.0.0.0/24",
                 f"--node-ip={address}",
-                f"--config={etc / 'kwok.yaml'}",
+                f"--config={ROOT / 'local' / 'stages.yaml'}",
             ],
             after="api",
         ),
@@ -305,7 +305,3 @@ def _corefile(bind: str, kubeconfig: Path) -> str:
   }}
 }}
 """
-
-
-def _kwok_stages() -> list[dict[str, Any]]:
-    return [{"apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokConfiguration", "options": {}}]
