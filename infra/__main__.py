@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pulumi
-
 from muster import program
 from muster.problems import SettingsError
 

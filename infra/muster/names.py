@@ -23,6 +23,12 @@ STORAGE = r"^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$"
 """RFC 1035 label that leaves room for `storage-` before it, the name of the pod's volume."""
 ENV = r"^[A-Za-z_][A-Za-z0-9_]*$"
 """Environment variable that every shell can read."""
+FILE = r"^[-._a-zA-Z0-9]{1,253}$"
+"""Key of a ConfigMap."""
+RESERVED_ENV = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "MUSTER_RUN", "MUSTER_JOB")
+"""Variables that DeepSpeed's launcher, or this project, sets for every process."""
+RESERVED_ENV_PREFIX = "PET_"
+"""Variables of Trainer's torch plugin: https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/constants/constants.go"""
 
 POD_NAME_LIMIT = 63
 """A pod's hostname is a DNS label: https://github.com/kubernetes-sigs/jobset/blob/v0.12.0/pkg/webhooks/jobset_webhook.go"""
@@ -35,6 +41,11 @@ def train_job_limit(nodes: int) -> int:
     JobSet refuses longer ones only after the TrainJob was accepted, and then no condition says so.
     """
     return POD_NAME_LIMIT - len("-node-0-") - len(str(nodes - 1)) - len("-") - 5
+
+
+def is_reserved_env(name: str) -> bool:
+    """Whether an environment variable belongs to the launcher, to Trainer or to this project."""
+    return name in RESERVED_ENV or name.startswith(RESERVED_ENV_PREFIX)
 
 
 def content_hash(data: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from muster import documents, mistakes
+from muster import documents, mistakes, schemas
 from muster.problems import Problem, SettingsError, hint, one_of, shown
 from muster.texts import (
     AbsolutePath,
@@ -243,11 +243,19 @@ def parse(config: Mapping[str, object], source: str) -> Settings:
 
     Raises SettingsError with every mistake, naming `source` as the file.
     """
-    own = {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
+    own = {key.removeprefix(NAMESPACE): value for key, value in config.items() if str(key).startswith(NAMESPACE)}
+    bare = [
+        Problem(source, f"config.{key}", "a key without a namespace", f"{NAMESPACE}{key}, or the namespace of a provider")
+        for key in map(str, config)
+        if ":" not in key
+    ]
     try:
-        return Settings.model_validate(own)
+        settings = Settings.model_validate(own)
     except ValidationError as error:
-        raise SettingsError(mistakes.problems(error, own, Settings.model_json_schema(), source)) from None
+        raise SettingsError([*bare, *mistakes.problems(error, Settings, own, source)]) from None
+    if bare:
+        raise SettingsError(bare)
+    return settings
 
 
 def read(path: Path) -> Settings:
@@ -269,13 +277,15 @@ def read(path: Path) -> Settings:
     if not isinstance(config, dict):
         other = hint("config", [key for key in document if isinstance(key, str)]) if "config" not in document else ""
         expected = f"a map of keys such as {NAMESPACE}cluster"
-        raise SettingsError([Problem(source, "config", shown(config) + other.replace("did you mean", "beside"), expected)])
+        raise SettingsError(
+            [Problem(source, "config", shown(config) + other.replace("did you mean", "beside"), expected)]
+        )
     return parse(config, source)
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a whole stack file."""
-    own = Settings.model_json_schema()
+    own = schemas.of(Settings)
     definitions = own.pop("$defs")
     keys = {f"{NAMESPACE}{name}": part for name, part in own["properties"].items()}
     return {

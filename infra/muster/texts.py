@@ -34,8 +34,8 @@ class Text:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """How the JSON Schema says it; editors show the title when the pattern does not match."""
-        return {**handler(schema), "pattern": self.pattern, "title": self.expected}
+        """How the JSON Schema says it, with the words that editors show: https://github.com/redhat-developer/yaml-language-server"""
+        return {**handler(schema), "pattern": self.pattern, "patternErrorMessage": f"expected {self.expected}"}
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,17 @@ LabelValue = Annotated[str, Text("a label value: at most 63 letters, digits, -, 
 ResourceName = Annotated[str, Text("a resource name such as cpu, memory or nvidia.com/gpu", names.QUALIFIED)]
 EnvName = Annotated[str, Text("letters, digits and underscores, no digit first", names.ENV)]
 AbsolutePath = Annotated[
-    str, Text("an absolute path without empty, . and .. parts, such as /checkpoints", r"^(/(?!\.{1,2}(/|$))[^/:\x00-\x1f]+)+$")
+    str,
+    Text(
+        "an absolute path without empty, . and .. parts, such as /checkpoints", r"^(/(?!\.{1,2}(/|$))[^/:\x00-\x1f]+)+$"
+    ),
 ]
 Image = Annotated[
-    str, Text("an image reference such as docker.io/muster/deepspeed:cpu", r"^(?=.{1,500}$)[\w][\w.:/-]*(@[\w+.-]+:[0-9a-f]+)?$")
+    str,
+    Text(
+        "an image reference such as docker.io/muster/deepspeed:cpu",
+        r"^(?=.{1,500}$)[\w][\w.:/-]*(@[\w+.-]+:[0-9a-f]+)?$",
+    ),
 ]
 FileName = Annotated[str, Text("the name of a file or folder", r"^[A-Za-z0-9][-._A-Za-z0-9]*$")]
 Line = Annotated[str, Text("text of at least one character", r"^[^\x00-\x1f]+$")]

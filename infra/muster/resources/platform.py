@@ -19,7 +19,10 @@ def namespace(name: str, provider: k8s.Provider, depends_on: Sequence[pulumi.Res
 
 
 def releases(
-    plans: Sequence[ReleasePlan], namespaces: Mapping[str, pulumi.Resource], provider: k8s.Provider, forget: ForgetRelease
+    plans: Sequence[ReleasePlan],
+    namespaces: Mapping[str, pulumi.Resource],
+    provider: k8s.Provider,
+    forget: ForgetRelease,
 ) -> dict[str, k8s.helm.v3.Release]:
     """Helm releases in the order of their needs; those that need nothing of each other install side by side.
 

@@ -9,7 +9,10 @@ WEBHOOK_TRIES = 90
 WEBHOOK_PAUSE_S = 1.0
 
 WEBHOOK_NOT_READY = ("failed calling webhook", "no endpoints available", "connection refused", "no matches for kind")
-RELEASE_BLOCKED = ("cannot re-use a name that is still in use", "another operation (install/upgrade/rollback) is in progress")
+RELEASE_BLOCKED = (
+    "cannot re-use a name that is still in use",
+    "another operation (install/upgrade/rollback) is in progress",
+)
 
 ForgetRelease = Callable[[str, str], None]
 """(namespace, release): delete Helm's records of a release whose operation was cut off."""

@@ -6,7 +6,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from muster import manifests
 from muster.resources.retries import webhook_not_ready
 
 Document = Mapping[str, Any]

@@ -1,0 +1,127 @@
+"""Charts as folders whose content is pinned, so that a preview asks no chart server and no changed chart slips in."""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from muster import releases
+from muster.releases import Chart, Cut
+
+from local import toolchain
+from local.places import ROOT
+from local.problem import Problem
+from local.progress import step
+
+FOLDER = ROOT / "charts"
+
+
+def materialise(into: Path = FOLDER) -> None:
+    """Cut every chart that is not there or not as pinned, and check its digest. Raises Problem."""
+    for name, chart in releases.load().charts.items():
+        folder = into / name
+        if digest(folder) == chart.digest:
+            continue
+        with step(f"chart {name} {chart.version}"):
+            made = cut(name, chart, into)
+            found = digest(made)
+            if found != chart.digest:
+                raise Problem(
+                    f"chart {name} {chart.version} of module {chart.module} has digest {found}, releases.yaml pins "
+                    f"{chart.digest}; if the change is wanted, pin it there (charts.{name}.digest)"
+                )
+            shutil.rmtree(folder, ignore_errors=True)
+            made.replace(folder)
+
+
+def digest(folder: Path) -> str:
+    """Digest of a materialised chart; empty when there is none."""
+    if not folder.is_dir():
+        return ""
+    total = hashlib.sha256()
+    for path in sorted(file for file in folder.rglob("*") if file.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest()
+
+
+def cut(name: str, chart: Chart, into: Path) -> Path:
+    """Make one chart in a scratch folder beside its place; the caller moves it there. Raises Problem."""
+    source = toolchain.module_dir(chart.tool, chart.module)
+    into.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=into)) / name
+    if chart.only:
+        _crds_alone(name, chart, source, scratch)
+        return scratch
+    shutil.copytree(source / chart.folder, scratch, copy_function=shutil.copyfile)
+    for path in [scratch, *scratch.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    for item in chart.cuts:
+        _apply(item, name, scratch)
+    return scratch
+
+
+def _apply(item: Cut, name: str, folder: Path) -> None:
+    for left_out in item.remove:
+        path = folder / left_out
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    if item.dependencies:
+        meta = yaml.safe_load((folder / "Chart.yaml").read_text())
+        meta.pop("dependencies")
+        (folder / "Chart.yaml").write_text(yaml.safe_dump(meta))
+    if item.file:
+        text = (folder / item.file).read_text()
+        if item.replace not in text:
+            raise Problem(f"chart {name}: {item.file} no longer holds what releases.yaml replaces ({item.why})")
+        (folder / item.file).write_text(text.replace(item.replace, item.by))
+
+
+def _crds_alone(name: str, chart: Chart, source: Path, folder: Path) -> None:
+    (folder / "crds-as-templates").mkdir(parents=True)
+    (folder / "templates").mkdir()
+    meta = {
+        "apiVersion": "v2",
+        "name": name,
+        "version": chart.version,
+        "description": f"CRDs of {chart.module}, nothing else",
+    }
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(meta))
+    (folder / "values.yaml").write_text("{}\n")
+    for crd in _crds(source, chart):
+        file = crd["metadata"]["name"] + ".yaml"
+        (folder / "crds-as-templates" / file).write_text(yaml.safe_dump(crd))
+        # Read as a file and not as a template: texts in a CRD may hold braces.
+        (folder / "templates" / file).write_text(f'{{{{ .Files.Get "crds-as-templates/{file}" }}}}\n')
+
+
+def _crds(source: Path, chart: Chart) -> Iterator[Mapping[str, Any]]:
+    for folder in chart.only:
+        for path in sorted((source / folder).glob("*.yaml")):
+            text = re.sub(r"\{\{.*?\}\}", "", path.read_text(), flags=re.DOTALL)
+            for document in yaml.safe_load_all(text):
+                if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition":
+                    for version in document["spec"]["versions"]:
+                        version["schema"]["openAPIV3Schema"] = _plain(version["schema"]["openAPIV3Schema"])
+                    yield document
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema without its descriptions; a property that is itself called `description` stays."""
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "description" and isinstance(value, str):
+            continue
+        if key == "properties":
+            kept[key] = {name: _plain(inner) for name, inner in value.items()}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
+            kept[key] = _plain(value)
+        else:
+            kept[key] = value
+    return kept
