@@ -9,14 +9,13 @@ from typing import Any
 class Backend:
     """One way to place the pods of a job.
 
-    `releases` are the releases it needs beyond those of every stack; `pod_group_policy` is the field of that name in a
+    `name` also marks the backend's own releases in releases.yaml. `pod_group_policy` is the field of that name in a
     runtime, `scheduler_name` that of its pods (Trainer sets neither), `queue_annotation` the key by which Trainer's
-    plugin learns the queue, None where the backend has no queues. `multi_node` is false where nothing holds the pods of a
-    job back until all of them fit.
+    plugin learns the queue, None where the backend has no queues. `multi_node` is false where nothing holds the pods of
+    a job back until all of them fit.
     """
 
     name: str
-    releases: tuple[str, ...] = ()
     pod_group_policy: Mapping[str, Any] = field(default_factory=dict)
     scheduler_name: str | None = None
     queue_annotation: str | None = None
@@ -29,7 +28,6 @@ BACKENDS = {
         # https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/runtime/framework/plugins/volcano/volcano.go
         Backend(
             "volcano",
-            releases=("volcano",),
             pod_group_policy={"volcano": {}},
             scheduler_name="volcano",
             queue_annotation="scheduling.volcano.sh/queue-name",

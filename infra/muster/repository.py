@@ -161,6 +161,13 @@ def read(root: Path) -> Repository:
     return Repository({one.name: one for one in templates}, {one.name: one for one in workloads}, launcher)
 
 
+def node_container(runtime: Document) -> Document:
+    """The container `node` of a runtime's manifest."""
+    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    containers: list[Document] = job["template"]["spec"]["template"]["spec"]["containers"]
+    return next(container for container in containers if container["name"] == NODE)
+
+
 T = TypeVar("T")
 
 

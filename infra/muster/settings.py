@@ -245,7 +245,9 @@ def parse(config: Mapping[str, object], source: str) -> Settings:
     """
     own = {key.removeprefix(NAMESPACE): value for key, value in config.items() if str(key).startswith(NAMESPACE)}
     bare = [
-        Problem(source, f"config.{key}", "a key without a namespace", f"{NAMESPACE}{key}, or the namespace of a provider")
+        Problem(
+            source, f"config.{key}", "a key without a namespace", f"{NAMESPACE}{key}, or the namespace of a provider"
+        )
         for key in map(str, config)
         if ":" not in key
     ]

@@ -1,0 +1,147 @@
+"""What a stack file means: settings, catalog, releases and checkout together, every mistake found before anything is made."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+from muster import gang, names
+from muster.catalog import Catalog
+from muster.plan import jobs, pools, releases, runtimes, volumes
+from muster.plan.notes import Notes
+from muster.plan.parts import (
+    ClaimPlan,
+    ClusterPlan,
+    FilesPlan,
+    JobPlan,
+    MountPlan,
+    NodePlan,
+    Plan,
+    PoolPlan,
+    QueuePlan,
+    ReleasePlan,
+    RuntimePlan,
+    TaintPlan,
+)
+from muster.plan.releases import Release
+from muster.problems import SettingsError
+from muster.repository import Repository
+from muster.settings import ExistingCluster, HostPath, Settings
+
+__all__ = [
+    "ClaimPlan",
+    "ClusterPlan",
+    "FilesPlan",
+    "JobPlan",
+    "MountPlan",
+    "NodePlan",
+    "Plan",
+    "PoolPlan",
+    "QueuePlan",
+    "Release",
+    "ReleasePlan",
+    "RuntimePlan",
+    "TaintPlan",
+    "make",
+]
+
+
+T = TypeVar("T")
+
+
+def make(
+    settings: Settings,
+    repository: Repository,
+    catalog: Catalog,
+    releases_: Mapping[str, Release],
+    *,
+    stack: str,
+    source: str,
+    kubeconfig: str | None = None,
+    charts: str = "charts",
+) -> Plan:
+    """The plan of a stack.
+
+    `source` is the stack file that mistakes name, `kubeconfig` the one to use where the stack file names none, `charts`
+    the folder of materialised charts. Raises SettingsError with every mistake in how the parts fit together.
+    """
+    notes = Notes(source)
+    backend = gang.BACKENDS[settings.platform.gang.scheduler]
+    if re.match(names.LABEL_1123, stack) is None:
+        notes.phrase("", f'the stack name "{stack}"', "lower-case letters, digits and hyphens, as in Pulumi.dev.yaml")
+    if settings.queues and backend.queue_annotation is None:
+        notes.problem("queues", settings.queues, f"no queues: gang scheduler {backend.name} has none")
+
+    provider = settings.cluster.provider
+    made_pools = _known(
+        {name: pools.make(name, pool, provider, catalog, notes) for name, pool in settings.pools.items()}
+    )
+    made_runtimes = _known(
+        {
+            name: runtimes.make(name, runtime, settings.pools, made_pools, repository, backend, notes)
+            for name, runtime in settings.runtimes.items()
+        }
+    )
+    made_jobs = _known(
+        {
+            name: jobs.make(name, job, settings, made_runtimes, repository, backend, notes)
+            for name, job in settings.jobs.items()
+        }
+    )
+    claims = volumes.claims(stack, settings, notes)
+    _doubts(settings, notes)
+    if notes.problems:
+        raise SettingsError(notes.problems)
+
+    made_releases = releases.make(releases_, backend, charts)
+    files = {
+        (made.namespace, made.name): made
+        for job in settings.jobs.values()
+        for made in [jobs.files(job.namespace, repository.workloads[job.workload])]
+    }
+    return Plan(
+        stack=stack,
+        cluster=_cluster(settings, stack, kubeconfig),
+        namespaces=_namespaces(settings, made_releases),
+        releases=made_releases,
+        pools=tuple(made_pools.values()),
+        nodes=tuple(node for pool in made_pools.values() for node in pools.nodes(pool)),
+        queues=tuple(QueuePlan(name, queue.weight, queue.gpus) for name, queue in settings.queues.items()),
+        claims=claims,
+        files=tuple(files.values()),
+        runtimes=tuple(made_runtimes.values()),
+        jobs=tuple(made_jobs.values()),
+        warnings=tuple(notes.warnings),
+    )
+
+
+def _known(made: Mapping[str, T | None]) -> dict[str, T]:
+    return {name: part for name, part in made.items() if part is not None}
+
+
+def _cluster(settings: Settings, stack: str, kubeconfig: str | None) -> ClusterPlan:
+    identity = f"muster-{stack}"
+    match settings.cluster:
+        case ExistingCluster() as cluster:
+            return ClusterPlan(
+                "existing", cluster.kubeconfig or kubeconfig, cluster.context, cluster.identity or identity
+            )
+        case _:
+            return ClusterPlan("embedded", kubeconfig, None, identity)
+
+
+def _namespaces(settings: Settings, made: tuple[ReleasePlan, ...]) -> tuple[str, ...]:
+    wanted = {release.namespace for release in made} | {job.namespace for job in settings.jobs.values()}
+    return tuple(sorted(wanted - volumes.existing_namespaces(settings)))
+
+
+def _doubts(settings: Settings, notes: Notes) -> None:
+    used = {name for job in settings.jobs.values() for name in job.storage}
+    for name, storage in settings.storage.items():
+        if isinstance(storage, HostPath) and isinstance(settings.cluster, ExistingCluster):
+            notes.warning(f"storage.{name}", "a folder of each node is shared only where the cluster has one node")
+        if name not in used:
+            notes.warning(f"storage.{name}", "no job mounts it, so no claim is made")
+    bound = {runtime.pool for runtime in settings.runtimes.values()}
+    for name, pool in settings.pools.items():
+        if pool.existing is not None and name not in bound:
+            notes.warning(f"pools.{name}", "no runtime is bound to it, so nothing uses it")

@@ -1,0 +1,154 @@
+"""Jobs: TrainJobs with everything resolved, and everything that could not work found before it is tried."""
+
+from collections.abc import Mapping
+
+from muster import durations, names
+from muster.gang import Backend
+from muster.plan import resources, volumes
+from muster.plan.notes import Notes
+from muster.plan.parts import GPU, FilesPlan, JobPlan, MountPlan, RuntimePlan
+from muster.repository import Repository, Workload
+from muster.settings import Job, Resources, Settings
+
+DEFAULT_QUEUE = "default"
+"""Queue of a runtime, and of a job that names none; the gang scheduler makes it itself."""
+FILES_LIMIT_BYTES = 1024**2 - 16 * 1024
+"""Data of one ConfigMap, with room for its metadata: https://kubernetes.io/docs/concepts/configuration/configmap/"""
+TRAINER_LIST_LIMIT = 128
+"""Arguments, and variables, of a TrainJob: https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/apis/trainer/v1alpha1/trainjob_types.go"""
+CLUSTER_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+"""Namespaces that every cluster has."""
+
+
+def make(
+    name: str,
+    job: Job,
+    settings: Settings,
+    runtimes: Mapping[str, RuntimePlan],
+    repository: Repository,
+    backend: Backend,
+    notes: Notes,
+) -> JobPlan | None:
+    """The job as it will be, None after noting why it can't, or where its runtime can't be."""
+    key = f"jobs.{name}"
+    notes.known(f"{key}.runtime", job.runtime, settings.runtimes, "runtime")
+    workload = notes.lookup(f"{key}.workload", job.workload, repository.workloads, "workload")
+    runtime = runtimes.get(job.runtime)
+    mounts = volumes.mounts(name, job, settings.storage, runtime.template if runtime else None, notes)
+    _check_own(name, job, settings, backend, notes)
+    if workload is not None:
+        _check_workload(key, job, workload, notes)
+    if runtime is not None:
+        _check_size(name, job, settings, runtime, notes)
+    if workload is None or runtime is None:
+        return None
+    return _plan(name, job, workload, runtime, backend, mounts)
+
+
+def files(namespace: str, workload: Workload) -> FilesPlan:
+    """The ConfigMap of a workload's files in a namespace."""
+    name = f"{workload.name}-{names.content_hash(workload.files)}"
+    return FilesPlan(name, namespace, workload.name, workload.files)
+
+
+def _plan(
+    name: str, job: Job, workload: Workload, runtime: RuntimePlan, backend: Backend, mounts: tuple[MountPlan, ...]
+) -> JobPlan:
+    own = job.resources or Resources()
+    requests, limits = resources.complete(own.requests, own.limits)
+    own_queue = job.queue not in (None, DEFAULT_QUEUE)
+    return JobPlan(
+        name=name,
+        namespace=job.namespace,
+        manifest=workload.document,
+        runtime=job.runtime,
+        pool=runtime.pool.name,
+        files=files(job.namespace, workload).name,
+        nodes=job.nodes,
+        processes_per_node=job.processes_per_node or gpus(job, runtime) or 1,
+        queue=(job.queue or DEFAULT_QUEUE) if backend.queue_annotation else None,
+        queue_annotation=backend.queue_annotation if own_queue else None,
+        image=job.image,
+        args=job.args,
+        env=job.env,
+        requests=requests,
+        limits=limits,
+        mounts=mounts,
+        wait=job.wait,
+        timeout_s=durations.seconds(job.timeout),
+        deadline_s=durations.seconds(job.deadline) if job.deadline else None,
+        run=job.run,
+    )
+
+
+def gpus(job: Job, runtime: RuntimePlan) -> int:
+    """GPUs of one pod of the job."""
+    own = job.resources or Resources()
+    return resources.gpus({GPU: str(runtime.pool.gpus), **resources.complete(own.requests, own.limits)[1]})
+
+
+def _check_own(name: str, job: Job, settings: Settings, backend: Backend, notes: Notes) -> None:
+    """What the job's own words and the stack's queues decide."""
+    key = f"jobs.{name}"
+    limit = names.train_job_limit(job.nodes)
+    if len(name) > limit:
+        notes.phrase(
+            key, f"a name of {len(name)} characters", f"at most {limit}, so that the names of {job.nodes} pods fit"
+        )
+    if job.queue is not None and backend.queue_annotation is None:
+        notes.problem(f"{key}.queue", job.queue, f"no queue: gang scheduler {backend.name} has none")
+    elif job.queue is not None:
+        notes.known(f"{key}.queue", job.queue, {DEFAULT_QUEUE, *settings.queues}, "queue")
+    if job.nodes > 1 and not backend.multi_node:
+        expected = f"1, or another platform.gang.scheduler: {backend.name} places pods one by one"
+        notes.problem(f"{key}.nodes", job.nodes, expected)
+    if job.namespace in CLUSTER_NAMESPACES:
+        notes.problem(f"{key}.namespace", job.namespace, "a namespace of the jobs' own, not one of the cluster's")
+    for variable in job.env:
+        if names.is_reserved_env(variable):
+            notes.phrase(
+                f"{key}.env.{variable}", "a reserved name", "another name: this variable is set for every process"
+            )
+    if job.deadline and job.wait != "none" and durations.seconds(job.deadline) < durations.seconds(job.timeout):
+        notes.warning(
+            f"{key}.deadline", f"{job.deadline} ends the job before its timeout of {job.timeout} ends the wait"
+        )
+    if job.wait == "none" and "timeout" in job.model_fields_set:
+        notes.warning(f"{key}.timeout", "has no effect without wait")
+
+
+def _check_workload(key: str, job: Job, workload: Workload, notes: Notes) -> None:
+    """What the job and its workload's manifest and files decide together."""
+    trainer = workload.document["spec"]["trainer"]
+    args = len(trainer["args"]) + len(job.args)
+    if args > TRAINER_LIST_LIMIT:
+        notes.phrase(f"{key}.args", f"{args} arguments with those of {workload.file}", f"at most {TRAINER_LIST_LIMIT}")
+    variables = (
+        {variable["name"] for variable in trainer.get("env", [])} | job.env.keys() | {"MUSTER_RUN", "MUSTER_JOB"}
+    )
+    if len(variables) > TRAINER_LIST_LIMIT:
+        notes.phrase(f"{key}.env", f"{len(variables)} variables in all", f"at most {TRAINER_LIST_LIMIT}")
+    size = sum(len(name.encode()) + len(text.encode()) for name, text in workload.files.items())
+    if size > FILES_LIMIT_BYTES:
+        found = f"{size} bytes of files in workloads/{workload.name}"
+        notes.phrase(f"{key}.workload", found, f"at most {FILES_LIMIT_BYTES}, what a ConfigMap holds")
+
+
+def _check_size(name: str, job: Job, settings: Settings, runtime: RuntimePlan, notes: Notes) -> None:
+    """What the job asks for against what its pool and queue have."""
+    key, pool = f"jobs.{name}", runtime.pool
+    if job.nodes > pool.pods:
+        notes.problem(f"{key}.nodes", job.nodes, f"at most {pool.pods}: pool {pool.name} has room for so many pods")
+    if job.resources is not None:
+        own = resources.complete(job.resources.requests, job.resources.limits)
+        requests, limits = {**pool.requests, **own[0]}, {**pool.limits, **own[1]}
+        resources.check(f"{key}.resources", requests, limits, pool.type, notes)
+        if not pool.gpus and resources.gpus(limits):
+            notes.phrase(f"{key}.resources.limits.{GPU}", "GPUs", f"none: pool {pool.name} has no GPUs")
+    each = gpus(job, runtime)
+    if each and (job.processes_per_node or 0) > each:
+        notes.problem(f"{key}.processesPerNode", job.processes_per_node, f"at most {each}, the GPUs of a pod")
+    queue = settings.queues.get(job.queue or DEFAULT_QUEUE)
+    if queue is not None and queue.gpus is not None and job.nodes * each > queue.gpus:
+        found = f"a job of {job.nodes * each} GPUs"
+        notes.phrase(f"{key}.queue", found, f"at most {queue.gpus}, what queue {job.queue} may hold")

@@ -1,0 +1,183 @@
+"""What a plan is made of: every name, number and reference resolved, nothing left to look up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from muster.catalog import InstanceType
+from muster.gang import Backend
+
+Document = Mapping[str, Any]
+GPU = "nvidia.com/gpu"
+EFA = "vpc.amazonaws.com/efa"
+POOL_LABEL = "muster.dev/pool"
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """The one cluster of the stack; `identity` names it in the stack's state and never changes."""
+
+    provider: Literal["embedded", "existing"]
+    kubeconfig: str | None
+    context: str | None
+    identity: str
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """A Helm release; `needs` are releases of this plan that come first."""
+
+    name: str
+    namespace: str
+    chart: str
+    values: Mapping[str, Any]
+    timeout_s: int
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaintPlan:
+    """A taint of a pool's nodes; a value of None stands for any."""
+
+    key: str
+    value: str | None
+    effect: str
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """Equal nodes and what one pod of a job gets there; `gpus` are those of one pod, `shared_memory` the size of /dev/shm."""
+
+    name: str
+    type: InstanceType | None
+    simulated: bool
+    nodes: int
+    pods_per_node: int
+    node_selector: Mapping[str, str]
+    taints: tuple[TaintPlan, ...]
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+    gpus: int
+    shared_memory: str
+
+    @property
+    def pods(self) -> int:
+        """The most pods of jobs at once."""
+        return self.nodes * self.pods_per_node
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """A simulated node."""
+
+    name: str
+    pool: str
+    instance_type: str
+    taints: tuple[TaintPlan, ...]
+    allocatable: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class QueuePlan:
+    """A queue; `gpus` bounds what its jobs hold together."""
+
+    name: str
+    weight: int
+    gpus: int | None
+
+
+@dataclass(frozen=True)
+class ClaimPlan:
+    """A PersistentVolumeClaim of this stack: on `volume` and its `host_path`, or made by `storage_class`."""
+
+    name: str
+    namespace: str
+    size: str
+    storage_class: str | None = None
+    volume: str | None = None
+    host_path: str | None = None
+
+
+@dataclass(frozen=True)
+class FilesPlan:
+    """The ConfigMap that holds a workload's files; its name changes with them."""
+
+    name: str
+    namespace: str
+    workload: str
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RuntimePlan:
+    """A runtime template and everything that completes it. `template` is the manifest, `launcher` the PID-1 program."""
+
+    name: str
+    template: Document
+    launcher: str
+    pool: PoolPlan
+    image: str
+    backend: Backend
+
+
+@dataclass(frozen=True)
+class MountPlan:
+    """A claim in a job's pods: its folder `sub_path` at `path`."""
+
+    storage: str
+    claim: str
+    path: str
+    sub_path: str
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A TrainJob manifest and everything that completes it.
+
+    `requests` and `limits` hold only what the job changes of its runtime's resources. `queue` is where it waits, None
+    without queues; `queue_annotation` is the key that says so, None where the runtime says it already.
+    """
+
+    name: str
+    namespace: str
+    manifest: Document
+    runtime: str
+    pool: str
+    files: str
+    nodes: int
+    processes_per_node: int
+    queue: str | None
+    queue_annotation: str | None
+    image: str | None
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+    mounts: tuple[MountPlan, ...]
+    wait: Literal["none", "running", "complete"]
+    timeout_s: int
+    deadline_s: int | None
+    run: int
+
+    @property
+    def world_size(self) -> int:
+        """Processes of the job."""
+        return self.nodes * self.processes_per_node
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stack as it shall be. `namespaces` are those to be made; `releases` stand in an order that respects their needs."""
+
+    stack: str
+    cluster: ClusterPlan
+    namespaces: tuple[str, ...]
+    releases: tuple[ReleasePlan, ...]
+    pools: tuple[PoolPlan, ...]
+    nodes: tuple[NodePlan, ...]
+    queues: tuple[QueuePlan, ...]
+    claims: tuple[ClaimPlan, ...]
+    files: tuple[FilesPlan, ...]
+    runtimes: tuple[RuntimePlan, ...]
+    jobs: tuple[JobPlan, ...]
+    warnings: tuple[str, ...]

@@ -1,0 +1,37 @@
+"""One embedded cluster and one editable checkout for all end-to-end tests, in the order in which they stand."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from local import cluster
+from local.places import state_dir
+from local.problem import Problem
+from tests.e2e.checkout import Checkout
+from tests.e2e.cluster_view import ClusterView
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/e2e/" in item.path.as_posix():
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    try:
+        cluster.check_machine()
+    except Problem as problem:
+        pytest.skip(str(problem))
+    cluster.down()
+    shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+    yield Checkout(tmp_path_factory.mktemp("checkout") / "muster")
+    cluster.down()
+    shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+
+
+@pytest.fixture
+def view(checkout: Checkout) -> ClusterView:
+    return ClusterView(checkout)
