@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pulumi
-from muster import program
+from muster import program, stack
 from muster.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,6 @@ def value(text: str) -> object:
 
 config = {key: value(text) for key, text in json.loads(os.environ.get("PULUMI_CONFIG", "{}")).items()}
 try:
-    program.declare(program.plan(config, pulumi.get_stack(), ROOT, os.environ))
+    program.declare(stack.from_config(config, pulumi.get_stack(), ROOT, os.environ))
 except SettingsError as error:
     raise pulumi.RunError(f"the stack file has mistakes, nothing was changed\n{error}") from None

@@ -5,11 +5,11 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from muster import settings
+from muster import stack as stacks
 from muster.problems import SettingsError
 from muster.report.reader import Unreachable
 
@@ -39,7 +39,7 @@ def up(stack: Stack = "local") -> None:
     engine = _prepare(stack)
     code = engine.up()
     if code == 0:
-        summary.show(engine, ROOT)
+        summary.show(engine)
     raise typer.Exit(code)
 
 
@@ -57,13 +57,23 @@ def down(stack: Stack = "local") -> None:
     if running is not None or not embedded:
         engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), running)
         if engine.exists():
+            engine.unlock_if_orphaned()
             code = engine.destroy()
             if code != 0:
                 raise typer.Exit(code)
             engine.remove()
     if embedded:
-        _cluster_down()
+        cluster.down()
         shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+
+
+@app.command()
+def destroy(stack: Stack = "local") -> None:
+    """Destroy the stack and keep the cluster."""
+    embedded = _declared(stack).cluster.provider == "embedded"
+    engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), cluster.running() if embedded else None)
+    engine.unlock_if_orphaned()
+    raise typer.Exit(engine.destroy())
 
 
 @app.command("cluster")
@@ -76,7 +86,7 @@ def cluster_up() -> None:
 @app.command()
 def cluster_down() -> None:
     """Stop the embedded cluster and everything on it; the machine is left as it was before."""
-    _cluster_down()
+    cluster.down()
 
 
 @app.command()
@@ -104,7 +114,7 @@ def ready() -> None:
     tools()
     charts.materialise()
     build_images()
-    _cluster_down()
+    cluster.down()
 
 
 @app.command()
@@ -120,19 +130,19 @@ def env(stack: Stack = "local") -> None:
 @app.command()
 def clean() -> None:
     """Stop the embedded cluster and remove every cache and state."""
-    _cluster_down()
+    cluster.down()
     for folder in (cache_dir(), state_dir()):
         with step(f"removing {folder}"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _declared(stack: str) -> settings.Settings:
-    return settings.read(ROOT / "stacks" / f"Pulumi.{stack}.yaml")
+    return stacks.declared(stack, ROOT)
 
 
 def _prepare(stack: str) -> Engine:
     declared = _declared(stack)
-    summary.check(stack, ROOT)
+    stacks.from_file(stack, ROOT, os.environ)
     running = None
     if declared.cluster.provider == "embedded":
         found = toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER)
@@ -158,10 +168,3 @@ def _cluster_up(found: Mapping[str, toolchain.Tool]) -> cluster.Cluster:
     running = cluster.up({name: found[name].path for name in (*toolchain.CLUSTER, "kubectl")})
     images.ensure(running)
     return running
-
-
-def _cluster_down() -> None:
-    cluster.down()
-
-
-__all__ = ["Path", "main"]

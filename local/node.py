@@ -55,8 +55,11 @@ def mounts(node: Mapping[str, Any]) -> None:
         (state / name).mkdir(exist_ok=True)
         run("mount", "--bind", str(state / name), target)
     Path("/run/muster/volumes").mkdir(parents=True)
-    Path(node["volumes"]).mkdir(exist_ok=True)
-    run("mount", "--bind", node["volumes"], "/run/muster/volumes")
+    volumes = Path(node["volumes"])
+    volumes.mkdir(exist_ok=True)
+    # Pods of any user keep checkpoints here; kubelet gives a subPath folder the mode of its volume.
+    volumes.chmod(0o777)
+    run("mount", "--bind", str(volumes), "/run/muster/volumes")
     shown = state / "tunables"
     for name, value in KUBELET_TUNABLES.items():
         file = shown / name

@@ -81,7 +81,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
 
 
 def _structure(node: yaml.Node, file: str, key: Key, above: tuple[yaml.Node, ...]) -> Iterator[Problem]:
-    """Problems that constructing the document would hide: repeated keys, keys that are no text, aliases of themselves."""
+    """Problems that constructing the document would hide: repeated keys, keys that are no text, endless aliases."""
     if any(node is parent for parent in above):
         yield Problem(file, ".".join(key), "an alias of something that contains it", "a value that ends")
         return

@@ -52,3 +52,13 @@ class Kube:
         except ApiException:
             return []
         return str(text).splitlines()
+
+    def forget_release(self, namespace: str, name: str) -> None:
+        """Delete Helm's records of a release, not its objects. Raises Unreachable.
+
+        Helm keeps one Secret a revision: https://helm.sh/docs/topics/advanced/#storage-backends
+        """
+        try:
+            self._core.delete_collection_namespaced_secret(namespace, label_selector=f"owner=helm,name={name}")
+        except ApiException as error:
+            raise Unreachable(f"{self._api.configuration.host}: {error.status} {error.reason}") from None

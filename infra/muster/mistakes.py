@@ -29,7 +29,7 @@ def problems(error: ValidationError, model: type[BaseModel], data: object, file:
     schema = schemas.of(model)
     for detail in error.errors(include_url=False):
         key, found = _place(detail, data)
-        yield _problem(detail, file, key, found, _node(schema, schema, detail["loc"]), schema)
+        yield Problem(file, *_words(detail, key, found, schema))
 
 
 def _place(detail: ErrorDetails, data: object) -> tuple[str, object]:
@@ -45,30 +45,32 @@ def _place(detail: ErrorDetails, data: object) -> tuple[str, object]:
     return key.removeprefix("."), here
 
 
-def _problem(detail: ErrorDetails, file: str, key: str, found: object, node: Schema, root: Schema) -> Problem:
+def _words(detail: ErrorDetails, key: str, found: object, root: Schema) -> tuple[str, str, str]:
+    """Key, found and expected of an error."""
+    node = _node(root, root, detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
     if detail["loc"][-1] == "[key]":
         expected = context.get("expected", detail["msg"]) if kind == MISTAKE else "text as a key (put it in quotes)"
-        return Problem(file, key, f"the name {shown(detail['input'])}", expected)
+        return (key, f"the name {shown(detail['input'])}", expected)
     if kind == "extra_forbidden":
         parent = _node(root, root, detail["loc"][:-1])
         known = parent.get("properties", {})
-        return Problem(file, key, "an unknown key", one_of(known) + hint(detail["loc"][-1], known))
+        return (key, "an unknown key", one_of(known) + hint(detail["loc"][-1], known))
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         name = node["discriminator"]["propertyName"]
         tag = found.get(name) if isinstance(found, dict) else None
         known = node["discriminator"]["mapping"]
-        return Problem(file, f"{key}.{name}", shown(tag), one_of(known) + (hint(tag, known) if tag else ""))
+        return (f"{key}.{name}", shown(tag), one_of(known) + (hint(tag, known) if tag else ""))
     if kind == MISTAKE:
-        return Problem(file, key, shown(found), detail["msg"])
+        return (key, shown(found), detail["msg"])
     if kind == "literal_error":
-        return Problem(file, key, shown(found), _expected(node) + hint(found, node.get("enum", ())))
+        return (key, shown(found), _expected(node) + hint(found, node.get("enum", ())))
     if kind == "string_type" and isinstance(found, bool | int | float):
         quoted = (
             f' (in quotes: "{shown(found)}")' if "enum" not in node and not isinstance(node.get("type"), list) else ""
         )
-        return Problem(file, key, shown(found), _expected(node) + quoted)
-    return Problem(file, key, shown(found), _expected(node))
+        return (key, shown(found), _expected(node) + quoted)
+    return (key, shown(found), _expected(node))
 
 
 def _expected(node: Schema) -> str:

@@ -146,7 +146,7 @@ class _TrainJob(_Loose):
     spec: _JobManifestSpec
 
 
-def read(root: Path) -> Repository:
+def load(root: Path) -> Repository:
     """Everything under runtimes/ and workloads/ of a checkout. Raises SettingsError with every mistake."""
     problems: list[Problem] = []
     templates = _gather(root, sorted(root.glob("runtimes/*.yaml")), _template, problems)

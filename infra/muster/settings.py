@@ -58,7 +58,7 @@ class ExistingCluster(Model):
     context: Line | None = None
     """Context within the kubeconfig; without it, its current one."""
     identity: Line | None = None
-    """Name of the cluster in the stack's state, never changed in the stack's life; without it, one of the stack's name."""
+    """Name of the cluster in the stack's state, never changed in its life; without it, one made of the stack's."""
 
 
 Cluster = Annotated[EmbeddedCluster | ExistingCluster, Field(discriminator="provider")]
@@ -260,13 +260,13 @@ def parse(config: Mapping[str, object], source: str) -> Settings:
     return settings
 
 
-def read(path: Path) -> Settings:
-    """Settings of a stack file. Raises SettingsError with every mistake."""
-    source = str(path)
+def read(path: Path, source: str | None = None) -> Settings:
+    """Settings of a stack file, which problems call `source`. Raises SettingsError with every mistake."""
+    source = source or str(path)
     try:
         document = documents.load(path.read_bytes(), source)
     except FileNotFoundError:
-        raise SettingsError([_no_file(path)]) from None
+        raise SettingsError([_no_file(path, source)]) from None
     except OSError as error:
         raise SettingsError([Problem(source, "", _lower(error.strerror), "a stack file that can be read")]) from None
     except SettingsError as error:
@@ -317,6 +317,6 @@ def _lower(text: str | None) -> str:
     return text[:1].lower() + text[1:] if text else "an unreadable file"
 
 
-def _no_file(path: Path) -> Problem:
+def _no_file(path: Path, source: str) -> Problem:
     beside = sorted(file.name for file in path.parent.glob("Pulumi.*.yaml"))
-    return Problem(str(path), "", "no such file", (one_of(beside) or "a stack file") + hint(path.name, beside))
+    return Problem(source, "", "no such file", (one_of(beside) or "a stack file") + hint(path.name, beside))

@@ -34,7 +34,7 @@ class Text:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """How the JSON Schema says it, with the words that editors show: https://github.com/redhat-developer/yaml-language-server"""
+        """How the JSON Schema says it; editors show the words of `patternErrorMessage`."""
         return {**handler(schema), "pattern": self.pattern, "patternErrorMessage": f"expected {self.expected}"}
 
 

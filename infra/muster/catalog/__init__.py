@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class InstanceType:
-    """What one machine of a type has. `gpu_memory_gib` is that of one GPU; `efa_interfaces` the most EFA devices it takes."""
+    """What one machine of a type has: `gpu_memory_gib` for each GPU, `efa_interfaces` at most."""
 
     name: str
     vcpu: int

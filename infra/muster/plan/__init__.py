@@ -1,4 +1,4 @@
-"""What a stack file means: settings, catalog, releases and checkout together, every mistake found before anything is made."""
+"""What a stack file means: settings, catalog, releases and checkout together, with every mistake found first."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import TypeVar
 from muster import gang, names
 from muster.catalog import Catalog
 from muster.plan import jobs, pools, releases, runtimes, volumes
+from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.plan.parts import (
     ClaimPlan,
@@ -66,27 +67,17 @@ def make(
     """
     notes = Notes(source)
     backend = gang.BACKENDS[settings.platform.gang.scheduler]
+    inputs = Inputs(settings, repository, catalog, backend, notes)
     if re.match(names.LABEL_1123, stack) is None:
         notes.phrase("", f'the stack name "{stack}"', "lower-case letters, digits and hyphens, as in Pulumi.dev.yaml")
     if settings.queues and backend.queue_annotation is None:
         notes.problem("queues", settings.queues, f"no queues: gang scheduler {backend.name} has none")
 
-    provider = settings.cluster.provider
-    made_pools = _known(
-        {name: pools.make(name, pool, provider, catalog, notes) for name, pool in settings.pools.items()}
-    )
+    made_pools = _known({name: pools.make(name, pool, inputs) for name, pool in settings.pools.items()})
     made_runtimes = _known(
-        {
-            name: runtimes.make(name, runtime, settings.pools, made_pools, repository, backend, notes)
-            for name, runtime in settings.runtimes.items()
-        }
+        {name: runtimes.make(name, runtime, made_pools, inputs) for name, runtime in settings.runtimes.items()}
     )
-    made_jobs = _known(
-        {
-            name: jobs.make(name, job, settings, made_runtimes, repository, backend, notes)
-            for name, job in settings.jobs.items()
-        }
-    )
+    made_jobs = _known({name: jobs.make(name, job, made_runtimes, inputs) for name, job in settings.jobs.items()})
     claims = volumes.claims(stack, settings, notes)
     _doubts(settings, notes)
     if notes.problems:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from muster import durations, names
-from muster.gang import Backend
 from muster.plan import resources, volumes
+from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.plan.parts import GPU, FilesPlan, JobPlan, MountPlan, RuntimePlan
-from muster.repository import Repository, Workload
-from muster.settings import Job, Resources, Settings
+from muster.repository import Workload
+from muster.settings import Job, Resources
 
 DEFAULT_QUEUE = "default"
 """Queue of a runtime, and of a job that names none; the gang scheduler makes it itself."""
@@ -20,29 +20,21 @@ CLUSTER_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system"
 """Namespaces that every cluster has."""
 
 
-def make(
-    name: str,
-    job: Job,
-    settings: Settings,
-    runtimes: Mapping[str, RuntimePlan],
-    repository: Repository,
-    backend: Backend,
-    notes: Notes,
-) -> JobPlan | None:
-    """The job as it will be, None after noting why it can't, or where its runtime can't be."""
-    key = f"jobs.{name}"
+def make(name: str, job: Job, runtimes: Mapping[str, RuntimePlan], inputs: Inputs) -> JobPlan | None:
+    """The job as it will be, None after noting why it can't, or where its runtime is not among those planned."""
+    key, notes, settings = f"jobs.{name}", inputs.notes, inputs.settings
     notes.known(f"{key}.runtime", job.runtime, settings.runtimes, "runtime")
-    workload = notes.lookup(f"{key}.workload", job.workload, repository.workloads, "workload")
+    workload = notes.lookup(f"{key}.workload", job.workload, inputs.repository.workloads, "workload")
     runtime = runtimes.get(job.runtime)
     mounts = volumes.mounts(name, job, settings.storage, runtime.template if runtime else None, notes)
-    _check_own(name, job, settings, backend, notes)
+    _check_own(name, job, inputs)
     if workload is not None:
         _check_workload(key, job, workload, notes)
     if runtime is not None:
-        _check_size(name, job, settings, runtime, notes)
+        _check_size(name, job, runtime, inputs)
     if workload is None or runtime is None:
         return None
-    return _plan(name, job, workload, runtime, backend, mounts)
+    return _plan(name, job, workload, runtime, mounts)
 
 
 def files(namespace: str, workload: Workload) -> FilesPlan:
@@ -51,9 +43,8 @@ def files(namespace: str, workload: Workload) -> FilesPlan:
     return FilesPlan(name, namespace, workload.name, workload.files)
 
 
-def _plan(
-    name: str, job: Job, workload: Workload, runtime: RuntimePlan, backend: Backend, mounts: tuple[MountPlan, ...]
-) -> JobPlan:
+def _plan(name: str, job: Job, workload: Workload, runtime: RuntimePlan, mounts: tuple[MountPlan, ...]) -> JobPlan:
+    queue_annotation = runtime.backend.queue_annotation
     own = job.resources or Resources()
     requests, limits = resources.complete(own.requests, own.limits)
     own_queue = job.queue not in (None, DEFAULT_QUEUE)
@@ -66,8 +57,8 @@ def _plan(
         files=files(job.namespace, workload).name,
         nodes=job.nodes,
         processes_per_node=job.processes_per_node or gpus(job, runtime) or 1,
-        queue=(job.queue or DEFAULT_QUEUE) if backend.queue_annotation else None,
-        queue_annotation=backend.queue_annotation if own_queue else None,
+        queue=(job.queue or DEFAULT_QUEUE) if queue_annotation else None,
+        queue_annotation=queue_annotation if own_queue else None,
         image=job.image,
         args=job.args,
         env=job.env,
@@ -87,9 +78,9 @@ def gpus(job: Job, runtime: RuntimePlan) -> int:
     return resources.gpus({GPU: str(runtime.pool.gpus), **resources.complete(own.requests, own.limits)[1]})
 
 
-def _check_own(name: str, job: Job, settings: Settings, backend: Backend, notes: Notes) -> None:
+def _check_own(name: str, job: Job, inputs: Inputs) -> None:
     """What the job's own words and the stack's queues decide."""
-    key = f"jobs.{name}"
+    key, backend, notes = f"jobs.{name}", inputs.backend, inputs.notes
     limit = names.train_job_limit(job.nodes)
     if len(name) > limit:
         notes.phrase(
@@ -98,7 +89,7 @@ def _check_own(name: str, job: Job, settings: Settings, backend: Backend, notes:
     if job.queue is not None and backend.queue_annotation is None:
         notes.problem(f"{key}.queue", job.queue, f"no queue: gang scheduler {backend.name} has none")
     elif job.queue is not None:
-        notes.known(f"{key}.queue", job.queue, {DEFAULT_QUEUE, *settings.queues}, "queue")
+        notes.known(f"{key}.queue", job.queue, {DEFAULT_QUEUE, *inputs.settings.queues}, "queue")
     if job.nodes > 1 and not backend.multi_node:
         expected = f"1, or another platform.gang.scheduler: {backend.name} places pods one by one"
         notes.problem(f"{key}.nodes", job.nodes, expected)
@@ -134,9 +125,9 @@ def _check_workload(key: str, job: Job, workload: Workload, notes: Notes) -> Non
         notes.phrase(f"{key}.workload", found, f"at most {FILES_LIMIT_BYTES}, what a ConfigMap holds")
 
 
-def _check_size(name: str, job: Job, settings: Settings, runtime: RuntimePlan, notes: Notes) -> None:
+def _check_size(name: str, job: Job, runtime: RuntimePlan, inputs: Inputs) -> None:
     """What the job asks for against what its pool and queue have."""
-    key, pool = f"jobs.{name}", runtime.pool
+    key, pool, notes = f"jobs.{name}", runtime.pool, inputs.notes
     if job.nodes > pool.pods:
         notes.problem(f"{key}.nodes", job.nodes, f"at most {pool.pods}: pool {pool.name} has room for so many pods")
     if job.resources is not None:
@@ -148,7 +139,7 @@ def _check_size(name: str, job: Job, settings: Settings, runtime: RuntimePlan, n
     each = gpus(job, runtime)
     if each and (job.processes_per_node or 0) > each:
         notes.problem(f"{key}.processesPerNode", job.processes_per_node, f"at most {each}, the GPUs of a pod")
-    queue = settings.queues.get(job.queue or DEFAULT_QUEUE)
+    queue = inputs.settings.queues.get(job.queue or DEFAULT_QUEUE)
     if queue is not None and queue.gpus is not None and job.nodes * each > queue.gpus:
         found = f"a job of {job.nodes * each} GPUs"
         notes.phrase(f"{key}.queue", found, f"at most {queue.gpus}, what queue {job.queue} may hold")

@@ -46,7 +46,7 @@ class TaintPlan:
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """Equal nodes and what one pod of a job gets there; `gpus` are those of one pod, `shared_memory` the size of /dev/shm."""
+    """Equal nodes and what one pod of a job gets there: `gpus` are its own, `shared_memory` is the size of /dev/shm."""
 
     name: str
     type: InstanceType | None
@@ -167,7 +167,7 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A stack as it shall be. `namespaces` are those to be made; `releases` stand in an order that respects their needs."""
+    """A stack as it shall be. `namespaces` are those to be made; `releases` stand in the order of their needs."""
 
     stack: str
     cluster: ClusterPlan

@@ -1,7 +1,8 @@
 """Node pools: which nodes, and what one pod gets there."""
 
-from muster.catalog import Catalog, InstanceType
+from muster.catalog import InstanceType
 from muster.plan import resources
+from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.plan.parts import GPU, POOL_LABEL, NodePlan, PoolPlan, TaintPlan
 from muster.settings import Pool, Resources
@@ -12,16 +13,16 @@ SIMULATED_TAINT = TaintPlan("kwok.x-k8s.io/node", "fake", "NoSchedule")
 """Keeps what must really run off simulated nodes: https://kwok.sigs.k8s.io/docs/user/kwok-manage-nodes-and-pods/"""
 
 
-def make(name: str, pool: Pool, provider: str, catalog: Catalog, notes: Notes) -> PoolPlan | None:
+def make(name: str, pool: Pool, inputs: Inputs) -> PoolPlan | None:
     """The pool as it will be, None after noting why it can't."""
-    key = f"pools.{name}"
+    key, notes, provider = f"pools.{name}", inputs.notes, inputs.settings.cluster.provider
     if (pool.existing is None) == (pool.instance_type is None):
         found = "both existing and instanceType" if pool.existing else "neither existing nor instanceType"
         notes.phrase(key, found, "exactly one of them")
         return None
     if pool.existing is not None:
         return _existing(name, pool, pool.existing.node_selector, notes)
-    kind = notes.lookup(f"{key}.instanceType", str(pool.instance_type), catalog.types, "instance type")
+    kind = notes.lookup(f"{key}.instanceType", str(pool.instance_type), inputs.catalog.types, "instance type")
     if not pool.simulated:
         expected = f"simulated: true, or existing: the provider {provider} makes no machines"
         notes.phrase(f"{key}.instanceType", "real machines", expected)

@@ -12,7 +12,7 @@ FILE = "infra/muster/releases.yaml"
 
 
 class Release(Protocol):
-    """What a plan needs to know of a release; `gang` names the backend it belongs to, empty where every stack has it."""
+    """What a plan needs to know of a release; `gang` is the backend it belongs to, empty where every stack has it."""
 
     @property
     def chart(self) -> str:
@@ -40,7 +40,7 @@ class Release(Protocol):
 
 
 def make(releases: Mapping[str, Release], backend: Backend, charts: str) -> tuple[ReleasePlan, ...]:
-    """Releases of a stack, each after those it needs. Raises SettingsError for needs that are missing or go in a circle."""
+    """Releases of a stack, each after those it needs. Raises SettingsError for missing and circular needs."""
     chosen = {name: release for name, release in releases.items() if release.gang in ("", backend.name)}
     missing = [
         Problem(FILE, f"releases.{name}.needs", f'"{need}"', "a release of this file")

@@ -2,29 +2,17 @@
 
 from collections.abc import Mapping
 
-from muster.gang import Backend
-from muster.plan.notes import Notes
+from muster.plan.inputs import Inputs
 from muster.plan.parts import PoolPlan, RuntimePlan
-from muster.repository import Repository, node_container
-from muster.settings import Pool, Runtime
+from muster.repository import node_container
+from muster.settings import Runtime
 
 
-def make(
-    name: str,
-    runtime: Runtime,
-    declared: Mapping[str, Pool],
-    pools: Mapping[str, PoolPlan],
-    repository: Repository,
-    backend: Backend,
-    notes: Notes,
-) -> RuntimePlan | None:
-    """The runtime as it will be, None after noting why it can't, or where its pool can't be.
-
-    `declared` are the stack's pools, `pools` those of them that could be planned.
-    """
-    key = f"runtimes.{name}"
+def make(name: str, runtime: Runtime, pools: Mapping[str, PoolPlan], inputs: Inputs) -> RuntimePlan | None:
+    """The runtime as it will be, None after noting why it can't, or where its pool is not among those planned."""
+    key, notes, repository = f"runtimes.{name}", inputs.notes, inputs.repository
     template = notes.lookup(f"{key}.template", runtime.template, repository.templates, "template")
-    notes.known(f"{key}.pool", runtime.pool, declared, "pool")
+    notes.known(f"{key}.pool", runtime.pool, inputs.settings.pools, "pool")
     pool = pools.get(runtime.pool)
     image = runtime.image
     if image is None and template is not None:
@@ -33,4 +21,4 @@ def make(
             notes.problem(f"{key}.image", None, f"a container image, for {template.file} names none")
     if template is None or pool is None or image is None:
         return None
-    return RuntimePlan(name, template.document, repository.launcher, pool, image, backend)
+    return RuntimePlan(name, template.document, repository.launcher, pool, image, inputs.backend)

@@ -84,10 +84,18 @@ def read(cluster: Reader, namespace: str, name: str, *, log_lines: int = 400) ->
     if not pods:
         about = f"involvedObject.name={name}"
         events = _items(cluster.get(f"/api/v1/namespaces/{namespace}/events", fieldSelector=about))
-    first = first_ending(pods)
-    shown = first.pod if first is not None and _condition(trainjob, "Failed") else _pod_of_rank_0(pods)
+    shown = _pod_to_show(trainjob, pods)
     log = cluster.log(namespace, shown, log_lines) if shown else []
     return judge(trainjob, jobset, pods, events, log)
+
+
+def read_log(cluster: Reader, namespace: str, name: str, lines: int) -> list[str]:
+    """Last lines of the pod that a person would look at: rank 0's, or the one that ended first when the job failed."""
+    trainjob = cluster.get(f"/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainjobs/{name}") or {}
+    selector = f"jobset.sigs.k8s.io/jobset-name={name}"
+    pods = _items(cluster.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector))
+    shown = _pod_to_show(trainjob, pods)
+    return cluster.log(namespace, shown, lines) if shown else []
 
 
 def judge(
@@ -198,6 +206,11 @@ def _ending(pod: Mapping[str, Any]) -> Ending | None:
             time=str(words.get("time") or ended.get("finishedAt", "")),
         )
     return None
+
+
+def _pod_to_show(trainjob: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> str | None:
+    first = first_ending(pods)
+    return first.pod if first is not None and _condition(trainjob, "Failed") else _pod_of_rank_0(pods)
 
 
 def _pod_of_rank_0(pods: Sequence[Mapping[str, Any]]) -> str | None:

@@ -8,6 +8,7 @@ The provider's own `pulumi.com/waitFor` can't fail early: https://github.com/pul
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pulumi
 
@@ -20,7 +21,7 @@ SETTLE_S = 60.0
 """Seconds during which a refused JobSet or an unreachable API server may still mend itself."""
 
 
-class JobFailed(pulumi.RunError):  # type: ignore[misc]
+class JobFailed(pulumi.RunError):
     """A waited job failed or did not get there in time; Pulumi prints the text without a traceback."""
 
 
@@ -29,7 +30,7 @@ def hold(job: JobPlan, resource: pulumi.CustomResource, connect: Callable[[], Re
     if job.wait == "none" or pulumi.runtime.is_dry_run():
         return
 
-    async def wait(_: str) -> str:
+    async def wait(_: str) -> Any:
         reader = await asyncio.to_thread(connect)
         view = await settle(job, reader, lambda text: pulumi.log.info(text, resource, ephemeral=True))
         return view.state

@@ -1,11 +1,15 @@
 """Queues, shared volumes, runtimes and jobs: everything that stands on the installed platform."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+from muster.manifests import node, queue, runtime, storage, trainjob, workload
+from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan
+from muster.report.reader import Reader
+from muster.resources import gate
 from muster.resources.retries import webhook_not_ready
 
 Document = Mapping[str, Any]
@@ -16,6 +20,84 @@ RUNTIME_REPLACES = [
     f"spec.template.spec.{path}"
     for path in ("failurePolicy", "network", "startupPolicy", "successPolicy", "volumeClaimPolicies")
 ]
+
+
+def nodes(plans: Sequence[NodePlan], provider: k8s.Provider) -> list[pulumi.Resource]:
+    """Simulated nodes."""
+    return [_plain(k8s.core.v1.Node, f"node-{plan.name}", node.build(plan), provider, []) for plan in plans]
+
+
+def queues(
+    plans: Sequence[QueuePlan], provider: k8s.Provider, depends_on: Sequence[pulumi.Resource]
+) -> dict[str, pulumi.Resource]:
+    """Queues of the gang scheduler by name."""
+    return {plan.name: custom(f"queue-{plan.name}", queue.build(plan), provider, depends_on) for plan in plans}
+
+
+def claims(
+    plans: Sequence[ClaimPlan], provider: k8s.Provider, namespaces: Mapping[str, pulumi.Resource]
+) -> dict[tuple[str, str], pulumi.Resource]:
+    """Shared volumes by (namespace, claim); a host path is a PersistentVolume of its own and its claim."""
+    made: dict[tuple[str, str], pulumi.Resource] = {}
+    for plan in plans:
+        where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
+        name = f"{plan.namespace}-{plan.name}"
+        if plan.volume is not None:
+            where += [_plain(k8s.core.v1.PersistentVolume, f"volume-{name}", storage.volume(plan), provider, [])]
+        # A claim that no pod uses yet stays Pending where the storage class binds late; jobs don't need it bound before.
+        document = _annotated(storage.claim(plan), {"pulumi.com/skipAwait": "true"})
+        made[plan.namespace, plan.name] = _plain(
+            k8s.core.v1.PersistentVolumeClaim, f"claim-{name}", document, provider, where
+        )
+    return made
+
+
+def files(
+    plans: Sequence[FilesPlan], provider: k8s.Provider, namespaces: Mapping[str, pulumi.Resource]
+) -> dict[tuple[str, str], pulumi.Resource]:
+    """ConfigMaps of workloads' files by (namespace, name). A changed file is a new ConfigMap, never an edited one."""
+    made: dict[tuple[str, str], pulumi.Resource] = {}
+    for plan in plans:
+        where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
+        name = f"files-{plan.namespace}-{plan.workload}"
+        made[plan.namespace, plan.name] = _plain(k8s.core.v1.ConfigMap, name, workload.build(plan), provider, where)
+    return made
+
+
+def runtimes(
+    plans: Sequence[RuntimePlan], provider: k8s.Provider, depends_on: Sequence[pulumi.Resource]
+) -> dict[str, pulumi.Resource]:
+    """Runtimes by name. An edit that the API server can't make in place replaces the runtime, never the jobs on it."""
+    return {
+        plan.name: custom(
+            f"runtime-{plan.name}",
+            runtime.build(plan),
+            provider,
+            depends_on,
+            replace_on_changes=RUNTIME_REPLACES,
+            delete_before_replace=True,
+        )
+        for plan in plans
+    }
+
+
+def jobs(
+    plans: Sequence[JobPlan],
+    provider: k8s.Provider,
+    depends_on: Callable[[JobPlan], Sequence[pulumi.Resource]],
+    connect: Callable[[], Reader],
+) -> None:
+    """TrainJobs, each waited for as its `wait` says. A TrainJob can't be edited: a change replaces it."""
+    for plan in plans:
+        made = custom(
+            f"job-{plan.namespace}-{plan.name}",
+            trainjob.build(plan),
+            provider,
+            depends_on(plan),
+            replace_on_changes=["spec"],
+            delete_before_replace=True,
+        )
+        gate.hold(plan, made, connect)
 
 
 def custom(
@@ -39,3 +121,19 @@ def custom(
             **options,
         ),
     )
+
+
+def _plain(
+    kind: Callable[..., pulumi.Resource],
+    name: str,
+    document: Document,
+    provider: k8s.Provider,
+    depends_on: Sequence[pulumi.Resource],
+) -> pulumi.Resource:
+    body = {key: value for key, value in document.items() if key not in ("apiVersion", "kind")}
+    return kind(name, opts=pulumi.ResourceOptions(provider=provider, depends_on=list(depends_on)), **body)
+
+
+def _annotated(document: Document, annotations: Mapping[str, str]) -> Document:
+    metadata = document["metadata"]
+    return {**document, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **annotations}}}

@@ -1,0 +1,113 @@
+"""The `muster` command: look at a stack's plan, manifests and state. It changes nothing."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+
+from muster import settings
+from muster import stack as stacks
+from muster.plan import Plan
+from muster.problems import Problem, SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of stacks/Pulumi.NAME.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def main() -> None:
+    """Run the command; mistakes in a stack file end with one line each and exit code 1."""
+    from muster.report.reader import Unreachable  # noqa: PLC0415 - keeps commands that need no cluster quick
+
+    try:
+        app()
+    except SettingsError as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        sys.exit(1)
+    except Unreachable as error:
+        err.print(f"muster: the cluster can't be read: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command("plan")
+def show_plan(stack: Stack = "local") -> None:
+    """Check a stack file and show what it means; asks no cluster and no cloud."""
+    from muster.report import text  # noqa: PLC0415 - rich tables only where they are drawn
+
+    out.print(text.plan_blocks(planned(stack)))
+
+
+@app.command()
+def render(stack: Stack = "local") -> None:
+    """Print every manifest that the stack would apply, as YAML."""
+    from muster.manifests import node, queue, runtime, storage, trainjob, workload  # noqa: PLC0415 - only here
+
+    made = planned(stack)
+    documents = [
+        *(node.build(item) for item in made.nodes),
+        *(queue.build(item) for item in made.queues),
+        *(storage.volume(item) for item in made.claims if item.volume is not None),
+        *(storage.claim(item) for item in made.claims),
+        *(workload.build(item) for item in made.files),
+        *(runtime.build(item) for item in made.runtimes),
+        *(trainjob.build(item) for item in made.jobs),
+    ]
+    typer.echo(yaml.safe_dump_all(documents, sort_keys=False), nl=False)
+
+
+@app.command()
+def status(stack: Stack = "local", as_json: AsJson = False) -> None:
+    """Show releases, pools, queues and jobs as the cluster has them now."""
+    from muster.report import stack as report  # noqa: PLC0415 - only here
+    from muster.report import text  # noqa: PLC0415 - only here
+
+    view = report.read(reader(made := planned(stack)), made)
+    if as_json:
+        typer.echo(json.dumps(view.document()))
+    else:
+        out.print(text.stack_screen(view))
+
+
+@app.command()
+def logs(
+    job: Annotated[str, typer.Argument(help="Job of the stack.")],
+    stack: Stack = "local",
+    lines: Annotated[int, typer.Option(help="Last lines of the pod.")] = 100,
+) -> None:
+    """Print the log of a job's rank 0, or of the pod that ended first when the job failed."""
+    from muster.report import job as report  # noqa: PLC0415 - only here
+
+    made = planned(stack)
+    wanted = next((item for item in made.jobs if item.name == job), None)
+    if wanted is None:
+        known = ", ".join(item.name for item in made.jobs) or "none"
+        raise SettingsError([Problem(stacks.file_of(stack), "jobs", f'no "{job}"', f"one of {known}")])
+    for line in report.read_log(reader(made), wanted.namespace, wanted.name, lines):
+        typer.echo(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of stack files, for editors."""
+    typer.echo(json.dumps(settings.schema(), indent=2))
+
+
+def planned(name: str) -> Plan:
+    """Plan of a stack file. Raises SettingsError with every mistake."""
+    return stacks.from_file(name, ROOT, os.environ)
+
+
+def reader(made: Plan):  # type: ignore[no-untyped-def]
+    """The stack's cluster."""
+    from muster.kube import Kube  # noqa: PLC0415 - the Kubernetes client takes half a second to import
+
+    return Kube(Path(str(made.cluster.kubeconfig)), made.cluster.context)

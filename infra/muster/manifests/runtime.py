@@ -1,0 +1,89 @@
+"""ClusterTrainingRuntimes: a template completed with what pool and gang backend decide."""
+
+import copy
+from typing import Any
+
+from muster import gang
+from muster.manifests.labels import MANAGED
+from muster.plan import resources
+from muster.plan.jobs import DEFAULT_QUEUE
+from muster.plan.parts import RuntimePlan, TaintPlan
+from muster.repository import node_container
+
+LOST_NODE_S = 30
+"""Seconds until a pod leaves a node that is gone; Kubernetes' own default of 300 would keep a gang's peers waiting."""
+SHM = "shm"
+
+
+def build(runtime: RuntimePlan) -> dict[str, Any]:
+    """The runtime as it is applied; the plan's template stays as it was."""
+    document: dict[str, Any] = copy.deepcopy(dict(runtime.template))
+    metadata = document.setdefault("metadata", {})
+    metadata["name"] = runtime.name
+    metadata["labels"] = {**metadata.get("labels", {}), **MANAGED}
+    _place(document["spec"], runtime.backend)
+    (job,) = document["spec"]["template"]["spec"]["replicatedJobs"]
+    _pod(job["template"]["spec"]["template"]["spec"], runtime)
+    _container(node_container(document), runtime)
+    return document
+
+
+def literal(text: str) -> str:
+    """`text` such that Kubernetes hands exactly it to the container.
+
+    In a command, `$(NAME)` is expanded and `$$` becomes `$`, so every `$` is doubled.
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    return text.replace("$", "$$")
+
+
+def _place(spec: dict[str, Any], backend: gang.Backend) -> None:
+    """Gang policy, scheduler and queue."""
+    if backend.pod_group_policy:
+        spec["podGroupPolicy"] = copy.deepcopy(dict(backend.pod_group_policy))
+    (job,) = spec["template"]["spec"]["replicatedJobs"]
+    if backend.scheduler_name is not None:
+        job["template"]["spec"]["template"]["spec"]["schedulerName"] = backend.scheduler_name
+    if backend.queue_annotation is not None:
+        metadata = spec["template"].setdefault("metadata", {})
+        metadata["annotations"] = {**metadata.get("annotations", {}), backend.queue_annotation: DEFAULT_QUEUE}
+
+
+def _pod(pod: dict[str, Any], runtime: RuntimePlan) -> None:
+    """Nodes, tolerations and shared memory."""
+    pod["nodeSelector"] = {**pod.get("nodeSelector", {}), **runtime.pool.node_selector}
+    lost = [
+        {
+            "key": f"node.kubernetes.io/{state}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": LOST_NODE_S,
+        }
+        for state in ("not-ready", "unreachable")
+    ]
+    pod["tolerations"] = [*pod.get("tolerations", []), *map(_toleration, runtime.pool.taints), *lost]
+    shm = {"name": SHM, "emptyDir": {"medium": "Memory", "sizeLimit": runtime.pool.shared_memory}}
+    pod["volumes"] = [*(volume for volume in pod.get("volumes", []) if volume["name"] != SHM), shm]
+
+
+def _container(container: Any, runtime: RuntimePlan) -> None:
+    """Image, launcher, resources and environment of the container `node`; what its template sets in `env` stays."""
+    pool = runtime.pool
+    container["image"] = runtime.image
+    container["command"] = ["python3", "-u", "-c", literal(runtime.launcher)]
+    container["resources"] = {"requests": dict(pool.requests), "limits": dict(pool.limits)}
+    processes = pool.gpus or 1
+    own = {
+        "DS_ACCELERATOR": "cuda" if pool.gpus else "cpu",
+        "OMP_NUM_THREADS": str(max(1, resources.cores(pool.requests, pool.limits) // processes)),
+    }
+    env = container.get("env", [])
+    named = {variable["name"] for variable in env}
+    container["env"] = [*env, *({"name": name, "value": own[name]} for name in own if name not in named)]
+    mounts = [mount for mount in container.get("volumeMounts", []) if mount["name"] != SHM]
+    container["volumeMounts"] = [*mounts, {"name": SHM, "mountPath": "/dev/shm"}]  # noqa: S108 - a mount point
+
+
+def _toleration(taint: TaintPlan) -> dict[str, Any]:
+    how = {"operator": "Exists"} if taint.value is None else {"operator": "Equal", "value": taint.value}
+    return {"key": taint.key, "effect": taint.effect, **how}

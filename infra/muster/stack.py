@@ -1,0 +1,45 @@
+"""A stack by name: its file, the checkout and the locked set joined into a plan."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from muster import catalog, places, plan, releases, repository, settings
+from muster.plan import Plan
+from muster.settings import Settings
+
+CHARTS = "../charts"
+"""Materialised charts, relative to the program's folder: an absolute path would differ from machine to machine."""
+
+
+def file_of(name: str) -> str:
+    """The stack's file, relative to the checkout, as problems name it."""
+    return f"stacks/Pulumi.{name}.yaml"
+
+
+def from_config(config: Mapping[str, object], name: str, root: Path, environ: Mapping[str, str]) -> Plan:
+    """Plan from the configuration that the engine hands over. Raises muster.problems.SettingsError."""
+    return _plan(settings.parse(config, file_of(name)), name, root, environ)
+
+
+def from_file(name: str, root: Path, environ: Mapping[str, str]) -> Plan:
+    """Plan from the stack's file. Raises muster.problems.SettingsError with every mistake."""
+    return _plan(declared(name, root), name, root, environ)
+
+
+def declared(name: str, root: Path) -> Settings:
+    """Settings of the stack's file. Raises muster.problems.SettingsError with every mistake."""
+    return settings.read(root / file_of(name), file_of(name))
+
+
+def _plan(found: Settings, name: str, root: Path, environ: Mapping[str, str]) -> Plan:
+    embedded = found.cluster.provider == "embedded"
+    return plan.make(
+        found,
+        repository.load(root),
+        catalog.load(),
+        releases.load().releases,
+        stack=name,
+        source=file_of(name),
+        charts=CHARTS,
+        kubeconfig=str(places.embedded_kubeconfig(environ)) if embedded else environ.get("KUBECONFIG"),
+    )
