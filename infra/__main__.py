@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pulumi
@@ -9,6 +10,10 @@ from muster import program, stack
 from muster.problems import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# The engine interrupts the program when a resource fails; its traceback would hide the resource's own error.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def value(text: str) -> object:

@@ -61,7 +61,7 @@ def load(data: bytes, file: str) -> Any:
         return loader.construct_document(node)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        character = f"the control character 0x{ord(str(error.character)):02x}"
+        character = f"the control character 0x{int(error.character):02x}"
         raise SettingsError([Problem(file, f"line {line}", character, "printable text")]) from None
     except yaml.MarkedYAMLError as error:
         raise SettingsError([_syntax(error, text, file)]) from None

@@ -125,7 +125,7 @@ class Platform(Model):
     """What is installed on the cluster."""
 
     gang: Gang = Gang()
-    """How the pods of a job are placed."""
+    """Gang scheduling."""
 
 
 class Queue(Model):
@@ -277,11 +277,7 @@ def read(path: Path, source: str | None = None) -> Settings:
         raise SettingsError([Problem(source, "", shown(document), "a map with the key config")])
     config = document.get("config")
     if not isinstance(config, dict):
-        other = hint("config", [key for key in document if isinstance(key, str)]) if "config" not in document else ""
-        expected = f"a map of keys such as {NAMESPACE}cluster"
-        raise SettingsError(
-            [Problem(source, "config", shown(config) + other.replace("did you mean", "beside"), expected)]
-        )
+        raise SettingsError([Problem(source, "config", shown(config), f"a map of keys such as {NAMESPACE}cluster")])
     return parse(config, source)
 
 

@@ -96,7 +96,7 @@ Subdomain = Annotated[str, Text("a name of lower-case letters, digits, hyphens a
 LabelKey = Annotated[str, Text("a label key such as muster.dev/pool", names.QUALIFIED)]
 LabelValue = Annotated[str, Text("a label value: at most 63 letters, digits, -, _ and .", names.LABEL_VALUE)]
 ResourceName = Annotated[str, Text("a resource name such as cpu, memory or nvidia.com/gpu", names.QUALIFIED)]
-EnvName = Annotated[str, Text("letters, digits and underscores, no digit first", names.ENV)]
+EnvName = Annotated[str, Text("a variable's name: letters, digits and underscores, no digit first", names.ENV)]
 AbsolutePath = Annotated[
     str,
     Text(

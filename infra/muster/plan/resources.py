@@ -67,7 +67,8 @@ def check(key: str, requests: Amounts, limits: Amounts, kind: InstanceType | Non
     have = capacity(kind)
     for part, amounts in (("requests", requests), ("limits", limits)):
         for name, asked_text in sorted(amounts.items()):
-            if name not in ("cpu", "memory", GPU, EFA):
+            copied = part == "requests" and limits.get(name) == asked_text
+            if copied or name not in ("cpu", "memory", GPU, EFA):
                 continue
             if quantities.amount(asked_text) > quantities.amount(have.get(name, "0")):
                 expected = f"at most {have.get(name, '0')}, what one {kind.name} has"

@@ -1,0 +1,149 @@
+"""Reading stack files: the schema, the file itself, and the words of a mistake."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import planned
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from muster import documents, settings
+from muster.problems import SettingsError
+
+SCHEMA = planned.ROOT / "infra" / "muster" / "stack.schema.json"
+STACKS = sorted((planned.ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+def problems(config: dict[str, Any]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        settings.parse(config, "FILE")
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_committed_schema_is_current() -> None:
+    assert json.loads(SCHEMA.read_text()) == settings.schema(), "write it again: make schema"
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(settings.schema())
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_stack_files_fit_the_schema(path: Path) -> None:
+    jsonschema.Draft202012Validator(settings.schema()).validate(documents.load(path.read_bytes(), str(path)))
+    assert "../infra/muster/stack.schema.json" in path.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"muster:cluster": {"provider": "moon"}},
+        {"muster:cluster": {"provider": "embedded"}, "muster:polls": {}},
+        {"muster:cluster": {"provider": "embedded"}, "muster:pools": {"p": {"nodes": 1}}},
+        {"muster:cluster": {"provider": "embedded"}, "muster:queues": {"Q": {}}},
+        {"muster:cluster": {"provider": "embedded"}, "muster:storage": {"s": {"kind": "claim", "size": "1 GB"}}},
+    ],
+)
+def test_the_schema_refuses_what_editors_should_mark(config: dict[str, Any]) -> None:
+    assert not jsonschema.Draft202012Validator(settings.schema()).is_valid({"config": config})
+
+
+def test_every_key_is_described() -> None:
+    schema = settings.schema()
+    parts = [schema["properties"]["config"], *schema["$defs"].values()]
+    bare = [name for part in parts for name, field in part["properties"].items() if "description" not in field]
+    assert bare == []
+
+
+def test_other_namespaces_are_left_alone() -> None:
+    config = {"muster:cluster": {"provider": "embedded"}, "aws:region": "us-west-2", "pulumi:tags": {"a": 1}}
+    assert settings.parse(config, "FILE").cluster.provider == "embedded"
+
+
+def test_a_missing_file_names_those_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.local.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.prod.yaml").write_text("config: {}\n")
+    path = tmp_path / "Pulumi.locl.yaml"
+    with pytest.raises(SettingsError) as caught:
+        settings.read(path)
+    expected = "one of Pulumi.local.yaml, Pulumi.prod.yaml (did you mean Pulumi.local.yaml?)"
+    assert str(caught.value) == f"{path}: found no such file; expected {expected}"
+
+
+def test_a_folder_is_no_stack_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="found is a directory; expected a stack file that can be read"):
+        settings.read(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"---\n", b"# only words\n"])
+def test_an_empty_file(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_bytes(data)
+    with pytest.raises(SettingsError, match="found an empty file; expected a map with the key config"):
+        settings.read(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.x.yaml"
+    path.write_bytes(b"\xef\xbb\xbfconfig: {muster:cluster: {provider: embedded}}\n")
+    assert settings.read(path).cluster.provider == "embedded"
+
+
+def test_scalars_are_those_of_the_engine() -> None:
+    text = b"{a: yes, b: 1:30, c: 2026-12-01, d: 0o17, e: 1e3, f: true, g: null, h: 012, i: 0x10, j: '1'}"
+    assert documents.load(text, "FILE") == {
+        "a": "yes",
+        "b": "1:30",
+        "c": "2026-12-01",
+        "d": 15,
+        "e": 1000.0,
+        "f": True,
+        "g": None,
+        "h": 12,
+        "i": 16,
+        "j": "1",
+    }
+
+
+def test_words_come_from_this_project_alone() -> None:
+    said = "\n".join(
+        problems(
+            {
+                "muster:cluster": {"provider": "existing", "context": 3},
+                "muster:pools": {"p": {"nodes": [], "taints": {}, "simulated": 0, "existing": "x"}},
+                "muster:storage": {"s": None},
+                "muster:jobs": {"j": {"env": [], "args": "x", "wait": 1, "nodes": 10**30}},
+            }
+        )
+    )
+    assert "pydantic" not in said
+    assert "Input" not in said
+    assert "valid" not in said
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=6,
+)
+SECTIONS = [*settings.Settings.model_fields, "other"]
+
+
+@given(st.dictionaries(st.sampled_from([f"muster:{name}" for name in SECTIONS]), JSON))
+def test_anything_is_settings_or_problems(config: dict[str, Any]) -> None:
+    try:
+        settings.parse(config, "FILE")
+    except SettingsError as error:
+        assert error.problems
+        assert all(problem.found and problem.expected for problem in error.problems)
+
+
+@given(st.binary(max_size=40) | st.text(alphabet="config: {}[]&*!|>-\n\t'\"#,?@a", max_size=40).map(str.encode))
+def test_any_bytes_are_a_document_or_problems(data: bytes) -> None:
+    try:
+        documents.load(data, "FILE")
+    except SettingsError as error:
+        assert error.problems
