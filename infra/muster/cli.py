@@ -15,8 +15,6 @@ from muster import stack as stacks
 from muster.plan import Plan
 from muster.problems import Problem, SettingsError
 
-ROOT = Path(__file__).resolve().parents[2]
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
@@ -103,7 +101,13 @@ def schema() -> None:
 
 def planned(name: str) -> Plan:
     """Plan of a stack file. Raises SettingsError with every mistake."""
-    return stacks.from_file(name, ROOT, os.environ)
+    return stacks.from_file(name, project(Path.cwd()), os.environ)
+
+
+def project(start: Path) -> Path:
+    """The checkout around `start`, found by its Pulumi.yaml as Pulumi itself does; else the one of this installation."""
+    around = (folder for folder in (start, *start.parents) if (folder / "Pulumi.yaml").is_file())
+    return next(around, Path(__file__).resolve().parents[2])
 
 
 def reader(made: Plan):  # type: ignore[no-untyped-def]

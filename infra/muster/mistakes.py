@@ -55,7 +55,11 @@ def _words(detail: ErrorDetails, key: str, found: object, root: Schema) -> tuple
     if kind == "extra_forbidden":
         parent = _node(root, root, detail["loc"][:-1])
         known = parent.get("properties", {})
-        return (key, "an unknown key", (one_of(known) if len(known) > 1 else f"only {one_of(known)}") + hint(detail["loc"][-1], known))
+        return (
+            key,
+            "an unknown key",
+            (one_of(known) if len(known) > 1 else f"only {one_of(known)}") + hint(detail["loc"][-1], known),
+        )
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         name = node["discriminator"]["propertyName"]
         tag = found.get(name) if isinstance(found, dict) else None

@@ -32,7 +32,7 @@ def of_stack(name: str, *, checkout: Path = CHECKOUT) -> Plan:
     return of(config, checkout=checkout, stack=name)
 
 
-P5 = {
+P5: dict[str, Any] = {
     "cluster": {"provider": "embedded"},
     "pools": {"p5": {"instanceType": "p5.48xlarge", "nodes": 4, "simulated": True}},
     "queues": {"research": {"weight": 3, "gpus": 32}},

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import planned
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from muster.manifests import node, queue, runtime, storage, trainjob, workload
 from muster.manifests.runtime import literal
+
+from tests.unit import planned
 
 
 def local() -> dict[str, Any]:
@@ -70,11 +71,12 @@ def test_the_kubelet_gives_back_a_literal(text: str) -> None:
     assert expand(literal(text), {"A": "expanded", "": "expanded"}) == text
 
 
-def test_the_launcher_arrives_as_it_is() -> None:
-    made = runtime.build(planned.of_stack("local").runtimes[0])
+@pytest.mark.parametrize("checkout", [planned.CHECKOUT, planned.ROOT], ids=["fixture", "own"])
+def test_the_launcher_arrives_as_it_is(checkout: Path) -> None:
+    made = runtime.build(planned.of_stack("local", checkout=checkout).runtimes[0])
     container = made["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
     command = container["containers"][0]["command"]
-    text = (planned.CHECKOUT / "runtimes" / "launcher" / "entrypoint.py").read_text()
+    text = (checkout / "runtimes" / "launcher" / "entrypoint.py").read_text()
     assert command[:3] == ["python3", "-u", "-c"]
     assert expand(command[3], {"HOME": "/root"}) == text
 

@@ -1,16 +1,18 @@
 """What a plan resolves, and what it doubts."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import planned
 import pytest
 from muster import catalog, gang, plan, releases, repository, settings
 from muster.plan import releases as release_plans
 from muster.plan import resources, summary
+from muster.plan.parts import EFA, GPU
 from muster.problems import SettingsError
+
+from tests.unit import planned
 
 
 def problems(config: dict[str, Any]) -> str:
@@ -38,11 +40,13 @@ def test_releases_come_after_what_they_need() -> None:
 
 @dataclass(frozen=True)
 class Release:
+    """A release as the plan sees it."""
+
     chart: str = "c"
     namespace: str = "n"
     gang: str = ""
     needs: tuple[str, ...] = ()
-    values: dict[str, Any] = None  # type: ignore[assignment]
+    values: dict[str, Any] = field(default_factory=dict)
     timeout: int = 1
 
 
@@ -69,19 +73,19 @@ def test_every_gang_backend_with_a_scheduler_has_a_release() -> None:
 
 def test_whole_gpu_nodes() -> None:
     (pool,) = planned.of(planned.P5).pools
-    assert pool.requests == {"cpu": "172", "memory": "1843Gi", resources.GPU: "8", resources.EFA: "32"}
-    assert pool.limits == {"memory": "1843Gi", resources.GPU: "8", resources.EFA: "32"}
+    assert pool.requests == {"cpu": "172", "memory": "1843Gi", GPU: "8", EFA: "32"}
+    assert pool.limits == {"memory": "1843Gi", GPU: "8", EFA: "32"}
     assert (pool.gpus, pool.pods, pool.shared_memory) == (8, 4, "64Gi")
 
 
 def test_a_limit_alone_is_requested_too() -> None:
-    assert resources.complete({}, {"cpu": "1", resources.GPU: "2"})[0] == {"cpu": "1", resources.GPU: "2"}
-    assert resources.complete({resources.GPU: "2", "cpu": "1"}, {})[1] == {resources.GPU: "2"}
+    assert resources.complete({}, {"cpu": "1", GPU: "2"})[0] == {"cpu": "1", GPU: "2"}
+    assert resources.complete({GPU: "2", "cpu": "1"}, {})[1] == {GPU: "2"}
 
 
 def test_fewer_gpus_mean_fewer_processes() -> None:
     config = copy.deepcopy(planned.P5)
-    config["jobs"]["pretrain"]["resources"] = {"limits": {resources.GPU: 2}}
+    config["jobs"]["pretrain"]["resources"] = {"limits": {GPU: 2}}
     assert planned.of(config).jobs[0].processes_per_node == 2
 
 
@@ -146,7 +150,6 @@ def test_a_stack_name_that_names_no_volume() -> None:
 
 
 @pytest.mark.parametrize("stack", ["local", "existing"])
-@pytest.mark.skipif(not (planned.ROOT / "workloads").exists(), reason="needs the checkout's own workloads")
 def test_real_stacks_plan_on_the_real_checkout(stack: str) -> None:
     made = planned.of_stack(stack, checkout=planned.ROOT)
     assert [job.name for job in made.jobs] == ["zero3-train"]

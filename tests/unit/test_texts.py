@@ -46,7 +46,9 @@ def test_binary_quantities(number: int, power: int) -> None:
     assert quantities.amount(f"{number}{'KMGTPE'[power - 1]}i") == number * 1024**power
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e3", 1000), ("1E-3", "0.001"), (".5", "0.5"), ("5.", 5), ("1.5Gi", 1.5 * 1024**3)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e3", 1000), ("1E-3", "0.001"), (".5", "0.5"), ("5.", 5), ("1.5Gi", 1.5 * 1024**3)]
+)
 def test_unusual_quantities(text: str, value: object) -> None:
     assert quantities.amount(text) == Decimal(str(value))
 

@@ -15,4 +15,4 @@ def loss_curve(losses: Sequence[tuple[int, float]], title: str, *, width: int = 
     plotext.title(title)
     plotext.xlabel("step")
     plotext.plotsize(width, height)
-    return str(plotext.build())
+    return str(plotext.uncolorize(plotext.build()))

@@ -154,8 +154,9 @@ def _state(
     if jobset is None:
         return ("Invalid", str(refused[-1].get("message", ""))) if refused else ("Starting", "no JobSet yet")
     unscheduled = [pod for pod in pods if not pod.get("spec", {}).get("nodeName")]
-    if ready == wanted:
-        return "Running", ""
+    done = sum(1 for pod in pods if pod.get("status", {}).get("phase") == "Succeeded")
+    if ready + done == wanted:
+        return "Running", f"{done} of {wanted} pods done" if done else ""
     if len(unscheduled) == wanted:
         return "Queued", _why_unscheduled(unscheduled) or f"waiting until all {wanted} pods fit at once"
     waiting = [text for pod in pods if (text := _waiting(pod))]
