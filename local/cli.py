@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from muster import settings
+from muster import places
 from muster import stack as stacks
 from muster.problems import SettingsError
 from muster.report.reader import Unreachable
@@ -52,10 +52,9 @@ def preview(stack: Stack = "local") -> None:
 @app.command()
 def down(stack: Stack = "local") -> None:
     """Destroy the stack, in the order that leaves nothing behind, and stop the embedded cluster."""
-    embedded = _declared(stack).cluster.provider == "embedded"
-    running = cluster.running() if embedded else None
-    if running is not None or not embedded:
-        engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), running)
+    embedded = _embedded(stack)
+    if cluster.running() is not None or not embedded:
+        engine = _engine(stack, toolchain.ensure(toolchain.ENGINE))
         if engine.exists():
             engine.unlock_if_orphaned()
             code = engine.destroy()
@@ -70,8 +69,7 @@ def down(stack: Stack = "local") -> None:
 @app.command()
 def destroy(stack: Stack = "local") -> None:
     """Destroy the stack and keep the cluster."""
-    embedded = _declared(stack).cluster.provider == "embedded"
-    engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), cluster.running() if embedded else None)
+    engine = _engine(stack, toolchain.ensure(toolchain.ENGINE))
     engine.unlock_if_orphaned()
     raise typer.Exit(engine.destroy())
 
@@ -120,8 +118,7 @@ def ready() -> None:
 @app.command()
 def env(stack: Stack = "local") -> None:
     """Print the exports with which `pulumi` and `kubectl` in an own shell mean this stack."""
-    running = cluster.running() if _declared(stack).cluster.provider == "embedded" else None
-    wanted = _engine(stack, toolchain.ensure(toolchain.ENGINE), running).environment
+    wanted = _engine(stack, toolchain.ensure(toolchain.ENGINE)).environment
     for name in sorted(wanted):
         if wanted[name] != os.environ.get(name):
             typer.echo(f"export {name}={shlex.quote(wanted[name])}")
@@ -136,31 +133,30 @@ def clean() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _declared(stack: str) -> settings.Settings:
-    return stacks.declared(stack, ROOT)
-
-
 def _prepare(stack: str) -> Engine:
-    declared = _declared(stack)
+    """Everything that the engine needs. A stack file with mistakes ends here, before anything is made."""
     stacks.from_file(stack, ROOT, os.environ)
-    running = None
-    if declared.cluster.provider == "embedded":
-        found = toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER)
-        charts.materialise()
-        running = _cluster_up(found)
-    else:
-        found = toolchain.ensure(toolchain.ENGINE)
-        charts.materialise()
-    engine = _engine(stack, found, running)
+    embedded = _embedded(stack)
+    if embedded:
+        cluster.check_machine()
+    found = toolchain.ensure(toolchain.ENGINE + (toolchain.CLUSTER if embedded else ()))
+    charts.materialise()
+    if embedded:
+        _cluster_up(found)
+    engine = _engine(stack, found)
     engine.unlock_if_orphaned()
     engine.select()
     return engine
 
 
-def _engine(stack: str, found: Mapping[str, toolchain.Tool], running: cluster.Cluster | None) -> Engine:
+def _engine(stack: str, found: Mapping[str, toolchain.Tool]) -> Engine:
     folders = list(dict.fromkeys(found[name].path.parent for name in toolchain.ENGINE))
-    kubeconfig = running.kubeconfig if running is not None else None
-    return Engine(stack, environment(folders, kubeconfig, embedded=running is not None))
+    kubeconfig = places.embedded_kubeconfig(os.environ) if _embedded(stack) else None
+    return Engine(stack, environment(folders, kubeconfig))
+
+
+def _embedded(stack: str) -> bool:
+    return stacks.declared(stack, ROOT).cluster.provider == "embedded"
 
 
 def _cluster_up(found: Mapping[str, toolchain.Tool]) -> cluster.Cluster:

@@ -98,11 +98,12 @@ class Engine:
         return done.stdout
 
 
-def environment(tools: Sequence[Path], kubeconfig: Path | None, *, embedded: bool) -> dict[str, str]:
+def environment(tools: Sequence[Path], kubeconfig: Path | None) -> dict[str, str]:
     """Environment for the engine: our tools first on PATH, the project's Python, and the stack's backend.
 
     An embedded stack keeps its state beside its cluster, whatever the user is logged in to, so that both end together.
-    Other stacks use the user's own backend, and that same folder only where no backend was ever chosen.
+    Other stacks (`kubeconfig` None: the user's own) use the user's backend, and that same folder only where no backend
+    was ever chosen.
     """
     env = dict(os.environ)
     env["PATH"] = os.pathsep.join([str(ROOT / ".venv" / "bin"), *map(str, tools), env.get("PATH", "")])
@@ -110,7 +111,7 @@ def environment(tools: Sequence[Path], kubeconfig: Path | None, *, embedded: boo
     if kubeconfig is not None:
         env["KUBECONFIG"] = str(kubeconfig)
     chosen = "PULUMI_BACKEND_URL" in env or (Path.home() / ".pulumi" / "credentials.json").exists()
-    if embedded or not chosen:
+    if kubeconfig is not None or not chosen:
         backend = state_dir() / "pulumi"
         (backend / "home").mkdir(parents=True, exist_ok=True)
         env["PULUMI_BACKEND_URL"] = f"file://{backend}"

@@ -152,7 +152,7 @@ def _debian(store: Path, rootfs: Path) -> str:
 
 
 def _host_trust() -> list[str]:
-    """Give build steps this machine's certificate authorities and package settings, without keeping them in the image."""
+    """Give build steps this machine's certificate authorities and package settings; the image keeps neither."""
     words = ["--isolation", "chroot", "--network", "host", "--volume", "/etc/ssl/certs:/etc/ssl/certs:ro"]
     certificates = "/etc/ssl/certs/ca-certificates.crt"
     if Path(certificates).exists():

@@ -105,7 +105,7 @@ def planned(name: str) -> Plan:
 
 
 def project(start: Path) -> Path:
-    """The checkout around `start`, found by its Pulumi.yaml as Pulumi itself does; else the one of this installation."""
+    """The checkout around `start`, found by its Pulumi.yaml as Pulumi does; else the one of this installation."""
     around = (folder for folder in (start, *start.parents) if (folder / "Pulumi.yaml").is_file())
     return next(around, Path(__file__).resolve().parents[2])
 

@@ -4,7 +4,7 @@ The engine reads YAML 1.2 scalars (`yes` is text, `1:30` is text): https://pkg.g
 """
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -12,6 +12,8 @@ import yaml
 from muster.problems import Problem, SettingsError
 
 Key = tuple[str, ...]
+DIGITS = 400
+"""More than any number has that means something."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -31,6 +33,8 @@ for _tag, _pattern, _first in (
 
 
 def _integer(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > DIGITS:
+        raise yaml.constructor.ConstructorError(None, None, f"a number of over {DIGITS} digits", node.start_mark)
     return int(node.value, 0 if node.value[:2] in ("0o", "0x") else 10)
 
 
@@ -55,7 +59,7 @@ def load(data: bytes, file: str) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        problems = list(_structure(node, file, (), ()))
+        problems = list(_Walk(loader, file).below(node, (), ()))
         if problems:
             raise SettingsError(problems)
         return loader.construct_document(node)
@@ -65,6 +69,8 @@ def load(data: bytes, file: str) -> Any:
         raise SettingsError([Problem(file, f"line {line}", character, "printable text")]) from None
     except yaml.MarkedYAMLError as error:
         raise SettingsError([_syntax(error, text, file)]) from None
+    except RecursionError:
+        raise SettingsError([Problem(file, "", "brackets nested too deep", "a few levels")]) from None
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
@@ -80,24 +86,49 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(file, f"line {line}", f"broken YAML ({said.removeprefix('found ')})", "a valid YAML document")
 
 
-def _structure(node: yaml.Node, file: str, key: Key, above: tuple[yaml.Node, ...]) -> Iterator[Problem]:
-    """Problems that constructing the document would hide: repeated keys, keys that are no text, endless aliases."""
-    if any(node is parent for parent in above):
-        yield Problem(file, ".".join(key), "an alias of something that contains it", "a value that ends")
-        return
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _structure(item, file, (*key, str(index)), (*above, node))
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[Hashable, int] = {}
+class _Walk:
+    """Finds what constructing a document would hide or trip over: repeated keys, keys of other kinds, tags, circles."""
+
+    def __init__(self, loader: _Loader, file: str) -> None:
+        self._loader, self._file = loader, file
+        self._seen: set[int] = set()
+
+    def below(self, node: yaml.Node, key: Key, above: tuple[yaml.Node, ...]) -> Iterator[Problem]:
+        """Problems of a node and all below it; what aliases share is looked at once."""
+        if any(node is parent for parent in above):
+            yield self._problem(key, "an alias of something that contains it", "a value that ends")
+            return
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
+        if node.tag not in ("tag:yaml.org,2002:str", self._resolved(node)):
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            yield self._problem(key, f"the tag {tag} in line {node.start_mark.line + 1}", "a value without a tag")
+        elif isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                yield from self.below(item, (*key, str(index)), (*above, node))
+        elif isinstance(node, yaml.MappingNode):
+            yield from self._entries(node, key, above)
+
+    def _entries(self, node: yaml.MappingNode, key: Key, above: tuple[yaml.Node, ...]) -> Iterator[Problem]:
+        lines: dict[str, int] = {}
         for name, value in node.value:
+            line = name.start_mark.line + 1
             if not isinstance(name, yaml.ScalarNode):
-                found = f"a {name.id} as a key in line {name.start_mark.line + 1}"
-                yield Problem(file, ".".join(key), found, "text as a key (quote what starts with { or [)")
+                found = f"a {'map' if isinstance(name, yaml.MappingNode) else 'list'} as a key in line {line}"
+                yield self._problem(key, found, "text as a key (quote what starts with { or [)")
                 continue
-            path, line = (*key, name.value), name.start_mark.line + 1
-            if name.value in seen:
+            path = (*key, name.value)
+            if name.value in lines:
                 found = f"the key again in line {line}"
-                yield Problem(file, ".".join(path), found, f"it once (it stands in line {seen[name.value]} already)")
-            seen.setdefault(name.value, line)
-            yield from _structure(value, file, path, (*above, node))
+                yield self._problem(path, found, f"it once (it stands in line {lines[name.value]} already)")
+            lines.setdefault(name.value, line)
+            yield from self.below(name, path, ())
+            yield from self.below(value, path, (*above, node))
+
+    def _resolved(self, node: yaml.Node) -> str:
+        """Tag of a node that has none of its own."""
+        return str(self._loader.resolve(type(node), node.value, (True, False)))  # type: ignore[no-untyped-call]
+
+    def _problem(self, key: Key, found: str, expected: str) -> Problem:
+        return Problem(self._file, ".".join(key), found, expected)

@@ -14,17 +14,16 @@ def declare(made: Plan) -> None:
     """Register every resource of the plan and export the stack's outputs."""
     for warning in made.warnings:
         pulumi.log.warn(warning)
-    cluster = provider.kubernetes(made.cluster)
 
     @cache
     def connect() -> Kube:
         return Kube(Path(str(made.cluster.kubeconfig)), made.cluster.context)
 
+    cluster = provider.connect(made.cluster, lambda namespace, name: connect().forget_release(namespace, name))
+
     installed_in = {release.namespace for release in made.releases}
     namespaces = {name: platform.namespace(name, cluster) for name in sorted(installed_in)}
-    installed = platform.releases(
-        made.releases, namespaces, cluster, lambda namespace, name: connect().forget_release(namespace, name)
-    )
+    installed = platform.releases(made.releases, namespaces, cluster)
     everything = list(installed.values())
     # Deleted before the controllers: a namespace is gone only when every JobSet and pod in it is.
     namespaces |= {

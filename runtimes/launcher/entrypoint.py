@@ -51,7 +51,10 @@ class Gang:
     @staticmethod
     def _text(env, name):
         if not env.get(name):
-            raise Ended(BAD_CONFIGURATION, f"{name} is not set: the TrainJob needs spec.trainer and a runtime with mlPolicy.torch")
+            raise Ended(
+                BAD_CONFIGURATION,
+                f"{name} is not set: the TrainJob needs spec.trainer and a runtime with mlPolicy.torch",
+            )
         return env[name]
 
     def _number(self, env, name, least):
@@ -67,7 +70,9 @@ class Gang:
         found = [name for name in os.listdir("/dev") if re.fullmatch(r"nvidia\d+", name)]
         if text in ("auto", "gpu") and found:
             return len(found)
-        raise Ended(BAD_CONFIGURATION, f"PET_NPROC_PER_NODE is {text!r} and no GPU is visible: set spec.trainer.numProcPerNode")
+        raise Ended(
+            BAD_CONFIGURATION, f"PET_NPROC_PER_NODE is {text!r} and no GPU is visible: set spec.trainer.numProcPerNode"
+        )
 
     def names(self):
         """Host names of all pods; they differ in the index at the end of the first label."""
@@ -277,10 +282,10 @@ def run(arguments, env):
         raise Ended(STOPPED, "stopped on request before the launcher started")
     say(f"pod {gang.node} of {gang.nodes}, {gang.slots} ranks: {' '.join(command)}")
     pod.append(Pod(command))
-    judge(pod[0], pod[0].run(grace), grace)
+    judge(pod[0], pod[0].run(grace))
 
 
-def judge(pod, code, grace):
+def judge(pod, code):
     """Turn the launcher's end into the pod's. Raises Ended for every end but success."""
     survivors = dict(pod.ranks)
     for pid in survivors:

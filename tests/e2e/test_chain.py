@@ -1,8 +1,8 @@
 """From nothing to a gang that trained, and every change a user makes after that: one story, in order."""
 
 import json
-import signal
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from tests.e2e.checkout import Checkout
 from tests.e2e.cluster_view import NAMESPACE, ClusterView, eventually
 
 GOLDEN_FIRST, GOLDEN_LAST = 5.739295, 4.031663
-"""Loss of workloads/zero3-train at its first and at its last step, at any number of ranks; its README says how to see it."""
+"""Loss of workloads/zero3-train at its first and its last step, at any number of ranks."""
 
 JOB = "zero3-train"
 

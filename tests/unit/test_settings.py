@@ -110,6 +110,29 @@ def test_scalars_are_those_of_the_engine() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: !!python/object:os.system x", "a: found the tag !!python/object:os.system in line 1; expected a value"),
+        ("a: !!int x", "a: found the tag !!int in line 1; expected a value without a tag"),
+        ("a: !!set {b}", "a: found the tag !!set in line 1; expected a value without a tag"),
+        ("!!int x: 1", "x: found the tag !!int in line 1; expected a value without a tag"),
+        ("[" * 5000, "found brackets nested too deep; expected a few levels"),
+        ("a: " + "1" * 5000, "line 1: found broken YAML (a number of over 400 digits)"),
+        ("? [a]\n: b", "found a list as a key in line 1; expected text as a key"),
+    ],
+)
+def test_what_would_trip_the_reader(text: str, problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        documents.load(text.encode(), "FILE")
+    assert problem in str(caught.value)
+
+
+def test_aliases_of_aliases_are_read_once() -> None:
+    levels = [f"l{level}: &l{level} [{', '.join(['*l' + str(level - 1)] * 9)}]" for level in range(1, 30)]
+    assert len(documents.load("\n".join(["l0: &l0 [x]", *levels]).encode(), "FILE")) == 30
+
+
 def test_words_come_from_this_project_alone() -> None:
     said = "\n".join(
         problems(

@@ -1,4 +1,4 @@
-"""Train a small GPT with ZeRO-3 on synthetic tokens: the same losses at any number of ranks, stops and restarts included."""
+"""Train a small GPT with ZeRO-3 on synthetic tokens: the same losses at any number of ranks, after stops and crashes."""
 
 import argparse
 import contextlib
@@ -121,7 +121,7 @@ def skip_cpu_jit() -> None:
 
 
 def limit_groups(limit: float) -> None:
-    """Give every process group a time limit: DeepSpeed makes its own groups with torch's default of 10 to 30 minutes."""
+    """Give every process group a time limit: DeepSpeed makes its own groups with torch's default, 10 to 30 minutes."""
     from torch.distributed import distributed_c10d as c10d  # noqa: PLC0415 - private, used nowhere else
 
     for group in list(c10d._world.pg_map):

@@ -26,7 +26,7 @@ class JobFailed(pulumi.RunError):
 
 
 def hold(job: JobPlan, resource: pulumi.CustomResource, connect: Callable[[], Reader]) -> None:
-    """Make `pulumi up` wait for `job` as its `wait` says. Does nothing in a preview. Fails the program with JobFailed."""
+    """Make `pulumi up` wait for `job` as its `wait` says; fails the program with JobFailed. A preview never waits."""
     if job.wait == "none" or pulumi.runtime.is_dry_run():
         return
 
@@ -58,8 +58,8 @@ async def settle(job: JobPlan, reader: Reader, tell: Callable[[str], None]) -> J
             raise JobFailed(f"job {job.namespace}/{job.name}: {problem}")
         if elapsed > job.timeout_s:
             raise JobFailed(
-                f"job {job.namespace}/{job.name} was not {'complete' if job.wait == 'complete' else 'running'} after "
-                f"{job.timeout_s:.0f} s (jobs.{job.name}.timeout) and goes on; it is {view.sentence().split(': ', 1)[1]}"
+                f"job {job.namespace}/{job.name} was not {job.wait} after {job.timeout_s} s (jobs.{job.name}.timeout) "
+                f"and goes on; {view.sentence()}"
             )
         if view.sentence() != told:
             told = view.sentence()

@@ -18,17 +18,20 @@ ForgetRelease = Callable[[str, str], None]
 """(namespace, release): delete Helm's records of a release whose operation was cut off."""
 
 
-@pulumi.error_hook("webhook-not-ready")
-def webhook_not_ready(args: pulumi.ErrorHookArgs) -> bool:
-    """Try again while an admission webhook that was just installed does not answer yet.
+def webhook_not_ready() -> pulumi.ErrorHook:
+    """Error hook that tries again while an admission webhook that was just installed does not answer yet.
 
     A Deployment is Available before the controller's certificate has reached the webhook configuration.
     https://github.com/kubeflow/trainer/issues/2404
     """
-    if not any(text in args.errors[0] for text in WEBHOOK_NOT_READY) or len(args.errors) >= WEBHOOK_TRIES:
-        return False
-    time.sleep(WEBHOOK_PAUSE_S)
-    return True
+
+    def retry(args: pulumi.ErrorHookArgs) -> bool:
+        if not any(text in args.errors[0] for text in WEBHOOK_NOT_READY) or len(args.errors) >= WEBHOOK_TRIES:
+            return False
+        time.sleep(WEBHOOK_PAUSE_S)
+        return True
+
+    return pulumi.ErrorHook("webhook-not-ready", retry)
 
 
 def release_blocked(forget: ForgetRelease) -> pulumi.ErrorHook:

@@ -10,7 +10,7 @@ from muster.manifests import node, queue, runtime, storage, trainjob, workload
 from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan
 from muster.report.reader import Reader
 from muster.resources import gate
-from muster.resources.retries import webhook_not_ready
+from muster.resources.provider import Cluster
 
 Document = Mapping[str, Any]
 
@@ -22,20 +22,20 @@ RUNTIME_REPLACES = [
 ]
 
 
-def nodes(plans: Sequence[NodePlan], provider: k8s.Provider) -> list[pulumi.Resource]:
+def nodes(plans: Sequence[NodePlan], cluster: Cluster) -> list[pulumi.Resource]:
     """Simulated nodes."""
-    return [_plain(k8s.core.v1.Node, f"node-{plan.name}", node.build(plan), provider, []) for plan in plans]
+    return [_plain(k8s.core.v1.Node, f"node-{plan.name}", node.build(plan), cluster, []) for plan in plans]
 
 
 def queues(
-    plans: Sequence[QueuePlan], provider: k8s.Provider, depends_on: Sequence[pulumi.Resource]
+    plans: Sequence[QueuePlan], cluster: Cluster, depends_on: Sequence[pulumi.Resource]
 ) -> dict[str, pulumi.Resource]:
     """Queues of the gang scheduler by name."""
-    return {plan.name: custom(f"queue-{plan.name}", queue.build(plan), provider, depends_on) for plan in plans}
+    return {plan.name: custom(f"queue-{plan.name}", queue.build(plan), cluster, depends_on) for plan in plans}
 
 
 def claims(
-    plans: Sequence[ClaimPlan], provider: k8s.Provider, namespaces: Mapping[str, pulumi.Resource]
+    plans: Sequence[ClaimPlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]
 ) -> dict[tuple[str, str], pulumi.Resource]:
     """Shared volumes by (namespace, claim); a host path is a PersistentVolume of its own and its claim."""
     made: dict[tuple[str, str], pulumi.Resource] = {}
@@ -43,36 +43,36 @@ def claims(
         where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
         name = f"{plan.namespace}-{plan.name}"
         if plan.volume is not None:
-            where += [_plain(k8s.core.v1.PersistentVolume, f"volume-{name}", storage.volume(plan), provider, [])]
-        # A claim that no pod uses yet stays Pending where the storage class binds late; jobs don't need it bound before.
+            where += [_plain(k8s.core.v1.PersistentVolume, f"volume-{name}", storage.volume(plan), cluster, [])]
+        # A claim that no pod uses yet stays Pending where its class binds late; jobs don't need it bound before.
         document = _annotated(storage.claim(plan), {"pulumi.com/skipAwait": "true"})
         made[plan.namespace, plan.name] = _plain(
-            k8s.core.v1.PersistentVolumeClaim, f"claim-{name}", document, provider, where
+            k8s.core.v1.PersistentVolumeClaim, f"claim-{name}", document, cluster, where
         )
     return made
 
 
 def files(
-    plans: Sequence[FilesPlan], provider: k8s.Provider, namespaces: Mapping[str, pulumi.Resource]
+    plans: Sequence[FilesPlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]
 ) -> dict[tuple[str, str], pulumi.Resource]:
     """ConfigMaps of workloads' files by (namespace, name). A changed file is a new ConfigMap, never an edited one."""
     made: dict[tuple[str, str], pulumi.Resource] = {}
     for plan in plans:
         where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
         name = f"files-{plan.namespace}-{plan.workload}"
-        made[plan.namespace, plan.name] = _plain(k8s.core.v1.ConfigMap, name, workload.build(plan), provider, where)
+        made[plan.namespace, plan.name] = _plain(k8s.core.v1.ConfigMap, name, workload.build(plan), cluster, where)
     return made
 
 
 def runtimes(
-    plans: Sequence[RuntimePlan], provider: k8s.Provider, depends_on: Sequence[pulumi.Resource]
+    plans: Sequence[RuntimePlan], cluster: Cluster, depends_on: Sequence[pulumi.Resource]
 ) -> dict[str, pulumi.Resource]:
     """Runtimes by name. An edit that the API server can't make in place replaces the runtime, never the jobs on it."""
     return {
         plan.name: custom(
             f"runtime-{plan.name}",
             runtime.build(plan),
-            provider,
+            cluster,
             depends_on,
             replace_on_changes=RUNTIME_REPLACES,
             delete_before_replace=True,
@@ -83,7 +83,7 @@ def runtimes(
 
 def jobs(
     plans: Sequence[JobPlan],
-    provider: k8s.Provider,
+    cluster: Cluster,
     depends_on: Callable[[JobPlan], Sequence[pulumi.Resource]],
     connect: Callable[[], Reader],
 ) -> None:
@@ -92,7 +92,7 @@ def jobs(
         made = custom(
             f"job-{plan.namespace}-{plan.name}",
             trainjob.build(plan),
-            provider,
+            cluster,
             depends_on(plan),
             replace_on_changes=["spec"],
             delete_before_replace=True,
@@ -103,7 +103,7 @@ def jobs(
 def custom(
     name: str,
     document: Document,
-    provider: k8s.Provider,
+    cluster: Cluster,
     depends_on: Sequence[pulumi.Resource],
     **options: Any,
 ) -> k8s.apiextensions.CustomResource:
@@ -115,9 +115,9 @@ def custom(
         metadata=document["metadata"],
         spec=document.get("spec"),
         opts=pulumi.ResourceOptions(
-            provider=provider,
+            provider=cluster.provider,
             depends_on=list(depends_on),
-            hooks=pulumi.ResourceHookBinding(on_error=[webhook_not_ready]),
+            hooks=pulumi.ResourceHookBinding(on_error=[cluster.webhook_not_ready]),
             **options,
         ),
     )
@@ -127,11 +127,11 @@ def _plain(
     kind: Callable[..., pulumi.Resource],
     name: str,
     document: Document,
-    provider: k8s.Provider,
+    cluster: Cluster,
     depends_on: Sequence[pulumi.Resource],
 ) -> pulumi.Resource:
     body = {key: value for key, value in document.items() if key not in ("apiVersion", "kind")}
-    return kind(name, opts=pulumi.ResourceOptions(provider=provider, depends_on=list(depends_on)), **body)
+    return kind(name, opts=pulumi.ResourceOptions(provider=cluster.provider, depends_on=list(depends_on)), **body)
 
 
 def _annotated(document: Document, annotations: Mapping[str, str]) -> Document:
