@@ -1,4 +1,4 @@
-"""Train a small GPT with ZeRO-3 on synthetic tokens: the same losses at any number of ranks, after stops and crashes."""
+"""Train a small GPT with ZeRO-3 on synthetic tokens; losses are the same at any number of ranks and after crashes."""
 
 import argparse
 import contextlib
