@@ -20,6 +20,17 @@ from local.progress import step
 FOLDER = ROOT / "charts"
 
 
+def pin() -> None:
+    """Write the digest of every chart, as it is cut now, into releases.yaml: a deliberate change of the set."""
+    text = releases.FILE.read_text()
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, chart in releases.load().charts.items():
+            found = digest(cut(name, chart, Path(scratch)))
+            # The file is edited as text: it is a document with reasons, which a YAML library would drop.
+            text = re.sub(rf'(?ms)(^  {name}:\n.*?^    digest: )"?[0-9a-f]*"?', rf'\g<1>"{found}"', text, count=1)
+    releases.FILE.write_text(text)
+
+
 def materialise(into: Path = FOLDER) -> None:
     """Cut every chart that is not there or not as pinned, and check its digest. Raises Problem."""
     for name, chart in releases.load().charts.items():
@@ -27,15 +38,17 @@ def materialise(into: Path = FOLDER) -> None:
         if digest(folder) == chart.digest:
             continue
         with step(f"chart {name} {chart.version}"):
-            made = cut(name, chart, into)
-            found = digest(made)
-            if found != chart.digest:
-                raise Problem(
-                    f"chart {name} {chart.version} of module {chart.module} has digest {found}, releases.yaml pins "
-                    f"{chart.digest}; if the change is wanted, pin it there (charts.{name}.digest)"
-                )
-            shutil.rmtree(folder, ignore_errors=True)
-            made.replace(folder)
+            into.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".making-", dir=into) as scratch:
+                made = cut(name, chart, Path(scratch))
+                found = digest(made)
+                if found != chart.digest:
+                    raise Problem(
+                        f"chart {name} {chart.version} of module {chart.module} has digest {found}, releases.yaml pins "
+                        f"{chart.digest or 'none'}; if the change is wanted: .venv/bin/python -m local charts --pin"
+                    )
+                shutil.rmtree(folder, ignore_errors=True)
+                made.replace(folder)
 
 
 def digest(folder: Path) -> str:
@@ -50,10 +63,9 @@ def digest(folder: Path) -> str:
 
 
 def cut(name: str, chart: Chart, into: Path) -> Path:
-    """Make one chart in a scratch folder beside its place; the caller moves it there. Raises Problem."""
+    """Make one chart below a scratch folder. Raises Problem."""
     source = toolchain.module_dir(chart.tool, chart.module)
-    into.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=into)) / name
+    scratch = into / name
     if chart.only:
         _crds_alone(name, chart, source, scratch)
         return scratch

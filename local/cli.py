@@ -13,6 +13,7 @@ from muster import stack as stacks
 from muster.problems import SettingsError
 from muster.report.reader import Unreachable
 
+from local import bench as benchmark
 from local import charts, cluster, images, packages, summary, toolchain
 from local.engine import Engine, environment
 from local.places import ROOT, cache_dir, state_dir
@@ -91,7 +92,7 @@ def cluster_down() -> None:
 def tools() -> None:
     """Build or find every tool, and say which is used and why."""
     packages.ensure()
-    toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER + toolchain.IMAGES)
+    toolchain.show(toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER + toolchain.IMAGES))
 
 
 @app.command("images")
@@ -101,8 +102,12 @@ def build_images() -> None:
 
 
 @app.command("charts")
-def materialise_charts() -> None:
+def materialise_charts(
+    pin: Annotated[bool, typer.Option("--pin", help="Write the digests found into releases.yaml.")] = False,
+) -> None:
     """Materialise the pinned charts and check their digests."""
+    if pin:
+        charts.pin()
     charts.materialise()
 
 
@@ -122,6 +127,12 @@ def env(stack: Stack = "local") -> None:
     for name in sorted(wanted):
         if wanted[name] != os.environ.get(name):
             typer.echo(f"export {name}={shlex.quote(wanted[name])}")
+
+
+@app.command()
+def bench() -> None:
+    """Measure start, up, no-op and preview against helm and kubectl; one JSON line last."""
+    benchmark.run()
 
 
 @app.command()
