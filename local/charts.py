@@ -117,7 +117,7 @@ def _crds(source: Path, chart: Chart) -> Iterator[Mapping[str, Any]]:
     for folder in chart.only:
         for path in sorted((source / folder).glob("*.yaml")):
             text = re.sub(r"\{\{.*?\}\}", "", path.read_text(), flags=re.DOTALL)
-            for document in yaml.safe_load_all(text):
+            for document in yaml.load_all(text, Loader=yaml.CSafeLoader):
                 if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition":
                     for version in document["spec"]["versions"]:
                         version["schema"]["openAPIV3Schema"] = _plain(version["schema"]["openAPIV3Schema"])

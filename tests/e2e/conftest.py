@@ -8,7 +8,7 @@ import pytest
 from local import cluster
 from local.places import state_dir
 from local.problem import Problem
-from tests.e2e.checkout import Checkout
+from tests.e2e.checkout import Checkout, Result
 from tests.e2e.cluster_view import ClusterView
 
 
@@ -30,6 +30,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     yield Checkout(tmp_path_factory.mktemp("checkout") / "muster")
     cluster.down()
     shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def first_up(checkout: Checkout) -> Result:
+    """What `make up` did on a machine where nothing ran."""
+    return checkout.local("up")
 
 
 @pytest.fixture

@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.checkout import Checkout
+import pytest
+
+from tests.e2e.checkout import Checkout, Result
 from tests.e2e.cluster_view import NAMESPACE, ClusterView, eventually
 
 GOLDEN_FIRST, GOLDEN_LAST = 5.739295, 4.031662
@@ -35,9 +38,11 @@ def jobs(**wanted: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
-def test_up_from_nothing_trains_to_the_golden_loss(checkout: Checkout, view: ClusterView) -> None:
-    done = checkout.local("up")
-    assert done.code == 0, done.text
+pytestmark = pytest.mark.usefixtures("first_up")
+
+
+def test_up_from_nothing_trains_to_the_golden_loss(checkout: Checkout, view: ClusterView, first_up: Result) -> None:
+    assert first_up.code == 0, first_up.text
     status = json.loads(checkout.run(".venv/bin/muster", "status", "--json").text)
     assert status["jobs"][JOB]["state"] == "Complete"
     losses = view.losses(JOB)
@@ -45,7 +50,7 @@ def test_up_from_nothing_trains_to_the_golden_loss(checkout: Checkout, view: Clu
     assert close(losses[max(losses)], GOLDEN_LAST)
     assert status["jobs"][JOB]["lastLoss"] == losses[max(losses)]
     assert set(status["releases"].values()) == {"deployed"}
-    assert "three things to try next" in done.text.lower()
+    assert "three things to try next" in first_up.text.lower()
 
 
 def test_up_again_changes_nothing(checkout: Checkout) -> None:
@@ -168,7 +173,8 @@ def test_a_stop_saves_on_all_ranks_and_every_pod_exits_75(checkout: Checkout, vi
     eventually("a step", lambda: view.losses("stopped"))
     victim = view.pods("stopped")[1]["metadata"]["name"]
     codes: dict[str, int] = {}
-    view.kubectl("-n", NAMESPACE, "exec", victim, "--", "kill", "-TERM", "1")
+    stop = "import os, signal; os.kill(1, signal.SIGTERM)"
+    assert view.kubectl("-n", NAMESPACE, "exec", victim, "--", "python3", "-c", stop).code == 0
 
     def all_ended() -> bool:
         for pod in view.pods("stopped"):
@@ -212,6 +218,20 @@ def test_destroy_after_a_killed_up_leaves_nothing(checkout: Checkout, view: Clus
     checkout.run("pulumi", "stack", "init", "local")
     checkout.interrupt_up(lambda: "volcano" in releases(view))
     done = checkout.local("destroy")
+    assert done.code == 0, done.text
+    assert leftovers(view) == []
+
+
+def test_a_cluster_of_ones_own_is_used_by_its_kubeconfig(checkout: Checkout, view: ClusterView) -> None:
+    assert checkout.local("cluster").code == 0
+    backend = {name: checkout.environment()[name] for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")}
+    words = ("-m", "local", "up", "--stack", "existing")
+    done = checkout.run(sys.executable, *words, env=backend)
+    assert done.code == 0, done.text
+    assert complete(view, JOB)
+    losses = view.losses(JOB)
+    assert close(losses[max(losses)], GOLDEN_LAST)
+    done = checkout.run(sys.executable, "-m", "local", "down", "--stack", "existing", env=backend)
     assert done.code == 0, done.text
     assert leftovers(view) == []
 
