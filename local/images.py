@@ -12,8 +12,8 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,20 +52,42 @@ CONTROLLERS: Sequence[Controller] = (
 
 def ensure(running: Cluster) -> None:
     """Load every image that the cluster lacks. Raises Problem."""
-    keys = {item.reference: toolchain.key(item.tool) for item in CONTROLLERS} | {DEEPSPEED: deepspeed_key()}
-    record = cache_dir() / "containerd" / "muster-images.json"
-    loaded = json.loads(record.read_text()) if record.exists() else {}
-    there = set(_ctr(running, "images", "ls", "-q").split())
-    for reference, key in keys.items():
-        if reference in there and loaded.get(reference) == key:
-            continue
-        controller = next((item for item in CONTROLLERS if item.reference == reference), None)
-        if controller is not None:
-            _load_controller(running, controller)
-        else:
-            _load_deepspeed(running)
-        loaded[reference] = key
-        record.write_text(json.dumps(loaded, indent=1))
+    with toolchain.lock("images", "another run that loads images"):
+        keys = {item.reference: toolchain.key(item.tool) for item in CONTROLLERS} | {DEEPSPEED: deepspeed_key()}
+        record = cache_dir() / "containerd" / "muster-images.json"
+        loaded = json.loads(record.read_text()) if record.exists() else {}
+        there = set(_ctr(running, "images", "ls", "-q").split())
+        for reference, key in keys.items():
+            if reference in there and loaded.get(reference) == key:
+                continue
+            with _scratch() as scratch:
+                controller = next((item for item in CONTROLLERS if item.reference == reference), None)
+                if controller is not None:
+                    _load_controller(running, controller, scratch)
+                else:
+                    _load_deepspeed(running, scratch)
+            loaded[reference] = key
+            record.write_text(json.dumps(loaded, indent=1))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for one image, empty at the start also after a run that was killed."""
+    folder = cache_dir() / "image-build"
+    _remove_scratch(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        _remove_scratch(folder)
+
+
+def _remove_scratch(folder: Path) -> None:
+    # buildah keeps a bind mount of its own store until it is told to let go.
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        if line.split()[4].startswith(f"{folder}/"):
+            subprocess.run(["umount", line.split()[4]], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def deepspeed_key() -> str:
@@ -76,10 +98,10 @@ def deepspeed_key() -> str:
     return digest.hexdigest()[:12]
 
 
-def _load_controller(running: Cluster, item: Controller) -> None:
+def _load_controller(running: Cluster, item: Controller, scratch: Path) -> None:
     binary = toolchain.ensure([item.tool])[item.tool].path
-    with step(f"image {item.reference}"), tempfile.TemporaryDirectory(dir=cache_dir()) as scratch:
-        archive = Path(scratch) / "image.tar"
+    with step(f"image {item.reference}"):
+        archive = scratch / "image.tar"
         write_archive(archive, item.reference, binary, item.path)
         _ctr(running, "images", "import", str(archive))
 
@@ -116,23 +138,17 @@ def write_archive(archive: Path, reference: str, binary: Path, path: str) -> Non
         out.add(layer, "layer.tar")
 
 
-def _load_deepspeed(running: Cluster) -> None:
-    with tempfile.TemporaryDirectory(dir=cache_dir()) as scratch:
-        store = Path(scratch) / "store"
-        try:
-            with step("image of Debian 12, base of DeepSpeed's"):
-                base = _debian(store, Path(scratch) / "debian")
-            with step("image of PyTorch and DeepSpeed (downloads 2.6 GB once)"):
-                arguments = {"BASE": base, "PRUNE": "yes"}
-                words = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
-                _buildah(store, "bud", *_host_trust(), *words, "--tag", DEEPSPEED, str(CONTEXT))
-            with step("loading the image into the cluster"):
-                archive = Path(scratch) / "image.tar"
-                _buildah(store, "push", "--disable-compression", DEEPSPEED, f"docker-archive:{archive}:{DEEPSPEED}")
-                _ctr(running, "images", "import", str(archive))
-        finally:
-            # buildah keeps a bind mount of its own store until it is told to let go.
-            subprocess.run(["umount", "-q", str(store / "overlay")], check=False)
+def _load_deepspeed(running: Cluster, scratch: Path) -> None:
+    store, archive = scratch / "store", scratch / "image.tar"
+    with step("image of Debian 12, base of DeepSpeed's"):
+        base = _debian(store, scratch / "debian")
+    with step("image of PyTorch and DeepSpeed (downloads 2.6 GB once)"):
+        arguments = {"BASE": base, "PRUNE": "yes"}
+        words = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        _buildah(store, "bud", *_host_trust(), *words, "--tag", DEEPSPEED, str(CONTEXT))
+    with step("loading the image into the cluster"):
+        _buildah(store, "push", "--disable-compression", DEEPSPEED, f"docker-archive:{archive}:{DEEPSPEED}")
+        _ctr(running, "images", "import", str(archive))
 
 
 def _debian(store: Path, rootfs: Path) -> str:

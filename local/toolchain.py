@@ -123,7 +123,7 @@ def _built(name: str) -> Tool:
     folder = cache_dir() / "bin" / f"{name}-{key(name)}"
     binary = folder / name
     if not binary.exists():
-        with _lock(name):
+        with lock(name, f"another run that builds {name}"):
             if not binary.exists():
                 _build(name, folder)
     return Tool(name, binary, row["version"], "built from its pinned module")
@@ -212,13 +212,14 @@ def _last_line(text: str) -> str:
 
 
 @contextmanager
-def _lock(name: str) -> Iterator[None]:
+def lock(name: str, waited_for: str) -> Iterator[None]:
+    """Hold one of the cache's locks; says what it waits for when another process has it."""
     folder = cache_dir() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / name).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with step(f"waiting for another run that builds {name}"):
+            with step(f"waiting for {waited_for}"):
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
