@@ -154,6 +154,7 @@ def _start(chosen: settings.ClusterSettings, binaries: Mapping[str, Path]) -> Cl
         pid = _child_of(parent.pid)
         (state / "pid").write_text(json.dumps([parent.pid, _started(parent.pid), pid]))
         _link(chosen.interface, f"{gateway}/{link.prefixlen}", pid)
+        (state / "interface").write_text(chosen.interface)
         _wait_ready(parent)
     except BaseException:
         _end()
@@ -242,10 +243,22 @@ def _link(interface: str, address: str, pid: int) -> None:
             raise Problem(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
 
+def _remove_link() -> None:
+    """Remove the link now: the kernel would do it too, some time after the last process of its namespace."""
+    with contextlib.suppress(OSError):
+        interface = (folder() / "interface").read_text()
+        if interface in _interfaces():
+            subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)
+
+
+def _interfaces() -> list[str]:
+    return [name for _, name in socket.if_nameindex()]
+
+
 def _check_link(chosen: settings.ClusterSettings) -> None:
     """Refuse an interface name or network that somebody else on this machine has."""
     remedy = "choose another in local/cluster.yaml or a file named by MUSTER_CLUSTER_CONFIG"
-    if chosen.interface in (name for _, name in socket.if_nameindex()):
+    if chosen.interface in _interfaces():
         raise Problem(f"interface {chosen.interface} is taken on this machine; {remedy} (interface)")
     routes = subprocess.run(["ip", "-json", "route"], capture_output=True, text=True, check=True).stdout
     for route in json.loads(routes or "[]"):
@@ -272,11 +285,12 @@ def _end() -> None:
             _gone(parent, started, STOP_S)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+    _remove_link()
     _remove_control_groups()
     if (state / "made-var-lib-cni").exists():
         with contextlib.suppress(OSError):
             Path("/var/lib/cni").rmdir()
-    for name in ("pid", "made-var-lib-cni", "containerd.sock", "containerd.sock.ttrpc"):
+    for name in ("pid", "interface", "made-var-lib-cni", "containerd.sock", "containerd.sock.ttrpc"):
         (state / name).unlink(missing_ok=True)
 
 
