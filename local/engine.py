@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,16 +78,16 @@ class Engine:
             if owner.get("hostname") == socket.gethostname() and not Path("/proc", str(owner.get("pid"))).exists():
                 lock.unlink()
 
-    def _command(self, words: Sequence[str], *, with_stack: bool) -> list[str]:
-        stack = ("--stack", self.stack) if with_stack and words[0] != "stack" else ()
-        return ["pulumi", "--non-interactive", "--cwd", str(ROOT), *words, *stack]
-
     def _loud(self, *words: str) -> int:
-        return subprocess.run(self._command(words, with_stack=True), env=dict(self.environment), check=False).returncode
+        """Run with output passed through: live on a terminal, plain lines elsewhere."""
+        plain = () if sys.stdout.isatty() else ("--non-interactive", "--suppress-progress")
+        command = ["pulumi", "--cwd", str(ROOT), *words, "--stack", self.stack, *plain]
+        return subprocess.run(command, env=dict(self.environment), check=False).returncode
 
     def _quiet(self, *words: str, with_stack: bool = True) -> str:
+        stack = ("--stack", self.stack) if with_stack and words[0] != "stack" else ()
         done = subprocess.run(
-            self._command(words, with_stack=with_stack),
+            ["pulumi", "--non-interactive", "--cwd", str(ROOT), *words, *stack],
             env=dict(self.environment),
             check=False,
             capture_output=True,

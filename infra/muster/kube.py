@@ -53,6 +53,11 @@ class Kube:
             return []
         return str(text).splitlines()
 
+    def is_foreign(self, namespace: str) -> bool:
+        """Whether a namespace is there that was not made by a stack of this project. Raises Unreachable."""
+        found = self.get(f"/api/v1/namespaces/{namespace}")
+        return found is not None and found["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") != "muster"
+
     def forget_release(self, namespace: str, name: str) -> None:
         """Delete Helm's records of a release, not its objects. Raises Unreachable.
 

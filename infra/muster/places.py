@@ -10,7 +10,7 @@ from pathlib import Path
 def state_dir(environ: Mapping[str, str]) -> Path:
     """Folder of everything that the embedded cluster and the stacks on it own."""
     home = environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path(environ.get("HOME", "/root")) / ".local" / "state") / "muster"
+    return (Path(home) if home else Path(environ.get("HOME") or Path.home()) / ".local" / "state") / "muster"
 
 
 def embedded_kubeconfig(environ: Mapping[str, str]) -> Path:

@@ -19,7 +19,11 @@ def declare(made: Plan) -> None:
     def connect() -> Kube:
         return Kube(Path(str(made.cluster.kubeconfig)), made.cluster.context)
 
-    cluster = provider.connect(made.cluster, lambda namespace, name: connect().forget_release(namespace, name))
+    cluster = provider.connect(
+        made.cluster,
+        forget=lambda namespace, name: connect().forget_release(namespace, name),
+        is_foreign=lambda namespace: connect().is_foreign(namespace),
+    )
 
     installed_in = {release.namespace for release in made.releases}
     namespaces = {name: platform.namespace(name, cluster) for name in sorted(installed_in)}

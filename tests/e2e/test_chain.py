@@ -191,6 +191,18 @@ def test_a_stop_saves_on_all_ranks_and_every_pod_exits_75(checkout: Checkout, vi
     assert close(losses[max(losses)], GOLDEN_LAST, within=1e-6)
 
 
+def test_somebody_elses_namespace_is_left_alone(checkout: Checkout, view: ClusterView) -> None:
+    assert view.kubectl("create", "namespace", "theirs").code == 0
+    checkout.edit(jobs(guest=job(namespace="theirs", nodes=1)))
+    done = checkout.up()
+    assert done.code != 0
+    assert "namespace theirs is there already" in done.text
+    checkout.edit(jobs())
+    assert checkout.up().code == 0
+    assert view.kubectl("get", "namespace", "theirs").code == 0
+    assert view.kubectl("delete", "namespace", "theirs").code == 0
+
+
 def test_destroy_leaves_nothing_in_the_cluster(checkout: Checkout, view: ClusterView) -> None:
     done = checkout.run("pulumi", "destroy", "--yes", "--non-interactive", "--stack", "local")
     assert done.code == 0, done.text

@@ -1,5 +1,6 @@
 """The whole program under Pulumi's mocks: every registration as the engine would receive it."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +27,12 @@ class Echo(pulumi.runtime.Mocks):
 
 
 class NoCallbacks:
-    """Takes error hooks as the engine's callback server would, and never calls them."""
+    """Takes hooks as the engine's callback server would, and never calls them."""
 
     def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
+        assert hook.name
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
         assert hook.name
 
 
@@ -63,6 +67,8 @@ def run(name: str, *, preview: bool = True) -> tuple[Plan, list[Registration]]:
     """Declare a stack of the checkout; its plan and its registrations without stack and providers."""
     made = stack.from_file(name, ROOT, ENVIRON)
     recorder = Recorder()
+    # Pulumi's test runner asks for a current event loop, which asyncio.run of any earlier test took away.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(Echo(), "muster", name, preview, monitor=recorder)
     pulumi.runtime.settings.SETTINGS.callbacks = NoCallbacks()
 

@@ -14,7 +14,11 @@ def namespace(name: str, cluster: Cluster, depends_on: Sequence[pulumi.Resource]
     return k8s.core.v1.Namespace(
         name,
         metadata={"name": name, "labels": {"app.kubernetes.io/managed-by": "muster"}},
-        opts=pulumi.ResourceOptions(provider=cluster.provider, depends_on=list(depends_on)),
+        opts=pulumi.ResourceOptions(
+            provider=cluster.provider,
+            depends_on=list(depends_on),
+            hooks=pulumi.ResourceHookBinding(before_create=[cluster.foreign_namespace]),
+        ),
     )
 
 

@@ -6,20 +6,22 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from muster.plan import ClusterPlan
-from muster.resources.retries import ForgetRelease, release_blocked, webhook_not_ready
+from muster.resources import retries
+from muster.resources.retries import ForgetRelease, IsForeign
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The explicit provider that every resource names, and which of its failures are worth another try."""
+    """The explicit provider that every resource names, and the hooks around its operations."""
 
     provider: k8s.Provider
     webhook_not_ready: pulumi.ErrorHook
     release_blocked: pulumi.ErrorHook
+    foreign_namespace: pulumi.ResourceHook
 
 
-def connect(plan: ClusterPlan, forget: ForgetRelease) -> Cluster:
-    """Provider and error hooks of a stack.
+def connect(plan: ClusterPlan, forget: ForgetRelease, is_foreign: IsForeign) -> Cluster:
+    """Provider and hooks of a stack.
 
     `cluster_identifier` never changes in the life of a stack, so that a kubeconfig unknown in a preview, or kept
     elsewhere on another machine, can't preview as "replace everything".
@@ -28,4 +30,11 @@ def connect(plan: ClusterPlan, forget: ForgetRelease) -> Cluster:
     provider = k8s.Provider(
         "kubernetes", kubeconfig=plan.kubeconfig, context=plan.context, cluster_identifier=plan.identity
     )
-    return Cluster(provider, webhook_not_ready(), release_blocked(forget))
+    return Cluster(
+        provider,
+        webhook_not_ready=pulumi.ErrorHook("webhook-not-ready", retries.webhook_not_ready),
+        release_blocked=pulumi.ErrorHook("release-blocked", lambda args: retries.release_blocked(args, forget)),
+        foreign_namespace=pulumi.ResourceHook(
+            "foreign-namespace", lambda args: retries.refuse_foreign_namespace(args, is_foreign)
+        ),
+    )

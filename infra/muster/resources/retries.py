@@ -1,4 +1,4 @@
-"""Error hooks: which failures of a create or update are worth another try, and what must be mended before it."""
+"""Hooks around operations: which failures are worth another try, and what must not be touched at all."""
 
 import time
 from collections.abc import Callable
@@ -14,38 +14,47 @@ RELEASE_BLOCKED = (
     "another operation (install/upgrade/rollback) is in progress",
 )
 
+IsForeign = Callable[[str], bool]
+"""(namespace): whether it is there and was not made by a stack of this project."""
+
 ForgetRelease = Callable[[str, str], None]
 """(namespace, release): delete Helm's records of a release whose operation was cut off."""
 
 
-def webhook_not_ready() -> pulumi.ErrorHook:
-    """Error hook that tries again while an admission webhook that was just installed does not answer yet.
+def webhook_not_ready(args: pulumi.ErrorHookArgs) -> bool:
+    """Whether to try again: an admission webhook that was just installed does not answer yet.
 
     A Deployment is Available before the controller's certificate has reached the webhook configuration.
     https://github.com/kubeflow/trainer/issues/2404
     """
-
-    def retry(args: pulumi.ErrorHookArgs) -> bool:
-        if not any(text in args.errors[0] for text in WEBHOOK_NOT_READY) or len(args.errors) >= WEBHOOK_TRIES:
-            return False
-        time.sleep(WEBHOOK_PAUSE_S)
-        return True
-
-    return pulumi.ErrorHook("webhook-not-ready", retry)
+    if not any(text in args.errors[0] for text in WEBHOOK_NOT_READY) or len(args.errors) >= WEBHOOK_TRIES:
+        return False
+    time.sleep(WEBHOOK_PAUSE_S)
+    return True
 
 
-def release_blocked(forget: ForgetRelease) -> pulumi.ErrorHook:
-    """Error hook that takes a Helm release back after a killed run left it `pending-install` or unrecorded.
+def release_blocked(args: pulumi.ErrorHookArgs, forget: ForgetRelease) -> bool:
+    """Whether to try again: a killed run left a Helm release `pending-install`, or unrecorded, which `forget` mends.
 
     Helm adopts existing objects that carry its own ownership labels, so deleting only its record loses nothing.
     https://github.com/pulumi/pulumi-kubernetes/issues/2054
     """
+    if len(args.errors) > 1 or not any(text in args.errors[0] for text in RELEASE_BLOCKED):
+        return False
+    inputs = args.new_inputs or {}
+    forget(str(inputs["namespace"]), str(inputs["name"]))
+    return True
 
-    def retry(args: pulumi.ErrorHookArgs) -> bool:
-        if len(args.errors) > 1 or not any(text in args.errors[0] for text in RELEASE_BLOCKED):
-            return False
-        inputs = args.new_inputs or {}
-        forget(str(inputs["namespace"]), str(inputs["name"]))
-        return True
 
-    return pulumi.ErrorHook("release-blocked", retry)
+def refuse_foreign_namespace(args: pulumi.ResourceHookArgs, is_foreign: IsForeign) -> None:
+    """Raise RuntimeError for a namespace that is somebody else's: destroy would delete it with all it holds.
+
+    The provider creates by server-side apply, which adopts what is there under the same name.
+    https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/
+    """
+    name = str((args.new_inputs or {})["metadata"]["name"])
+    if is_foreign(name):
+        raise RuntimeError(
+            f"namespace {name} is there already and was not made by this project; "
+            "give the jobs another one (jobs.NAME.namespace), or remove it"
+        )
