@@ -31,8 +31,9 @@ def run() -> None:
     """Run every measurement and print the JSON line. Raises Problem when a measured command fails."""
     found = toolchain.ensure((*toolchain.ENGINE, *toolchain.CLUSTER, "helm"))
     charts.materialise()
-    folders = list(dict.fromkeys(tool.path.parent for tool in found.values()))
-    env = environment(folders, places.embedded_kubeconfig(os.environ))
+    env = environment(
+        {name: found[name] for name in (*toolchain.ENGINE, "helm")}, places.embedded_kubeconfig(os.environ)
+    )
     binaries = {name: tool.path for name, tool in found.items()}
     results: dict[str, object] = {"stack": STACK, "cores": os.cpu_count()}
 

@@ -30,7 +30,7 @@ def main() -> None:
     try:
         app()
     except (Problem, SettingsError, Unreachable) as problem:
-        console.print(f"[red]muster:[/red] {problem}", markup=True)
+        console.print(f"muster: {problem}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -151,6 +151,7 @@ def _prepare(stack: str) -> Engine:
     if embedded:
         cluster.check_machine()
     found = toolchain.ensure(toolchain.ENGINE + (toolchain.CLUSTER if embedded else ()))
+    toolchain.show({name: tool for name, tool in found.items() if tool.origin.startswith("yours")})
     charts.materialise()
     if embedded:
         _cluster_up(found)
@@ -161,9 +162,8 @@ def _prepare(stack: str) -> Engine:
 
 
 def _engine(stack: str, found: Mapping[str, toolchain.Tool]) -> Engine:
-    folders = list(dict.fromkeys(found[name].path.parent for name in toolchain.ENGINE))
     kubeconfig = places.embedded_kubeconfig(os.environ) if _embedded(stack) else None
-    return Engine(stack, environment(folders, kubeconfig))
+    return Engine(stack, environment({name: found[name] for name in toolchain.ENGINE}, kubeconfig))
 
 
 def _embedded(stack: str) -> bool:

@@ -1,21 +1,25 @@
 """One stack under Pulumi's engine: environment, state backend, and recovery from runs that were killed."""
 
+import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlparse
 
-from local.places import ROOT, state_dir
+from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
 from local.progress import step
+from local.toolchain import Tool
 
 PROJECT = "muster"
+PROVIDER = "pulumi-resource-kubernetes"
 
 
 @dataclass(frozen=True)
@@ -99,24 +103,54 @@ class Engine:
         return done.stdout
 
 
-def environment(tools: Sequence[Path], kubeconfig: Path | None) -> dict[str, str]:
-    """Environment for the engine: our tools first on PATH, the project's Python, and the stack's backend.
+def environment(tools: Mapping[str, Tool], kubeconfig: Path | None) -> dict[str, str]:
+    """Environment for the engine: its tools first on PATH, the project's Python, and the stack's backend.
 
     An embedded stack keeps its state beside its cluster, whatever the user is logged in to, so that both end together.
     Other stacks (`kubeconfig` None: the user's own) use the user's backend, and that same folder only where no backend
     was ever chosen.
     """
     env = dict(os.environ)
-    env["PATH"] = os.pathsep.join([str(ROOT / ".venv" / "bin"), *map(str, tools), env.get("PATH", "")])
     env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
     if kubeconfig is not None:
         env["KUBECONFIG"] = str(kubeconfig)
+    folders = [_side_by_side(tools), *(tool.path.parent for tool in tools.values())]
     chosen = "PULUMI_BACKEND_URL" in env or (Path.home() / ".pulumi" / "credentials.json").exists()
     if kubeconfig is not None or not chosen:
         backend = state_dir() / "pulumi"
-        (backend / "home").mkdir(parents=True, exist_ok=True)
+        _install_plugin(backend / "home", tools[PROVIDER])
+        folders.remove(tools[PROVIDER].path.parent)
         env["PULUMI_BACKEND_URL"] = f"file://{backend}"
         env["PULUMI_HOME"] = str(backend / "home")
         env["PULUMI_CONFIG_PASSPHRASE"] = ""
         env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    path = dict.fromkeys([str(ROOT / ".venv" / "bin"), *map(str, folders)])
+    env["PATH"] = os.pathsep.join([*path, env.get("PATH", "")])
     return env
+
+
+def _side_by_side(tools: Mapping[str, Tool]) -> Path:
+    """Folder with engine and language host together: the engine warns of a language host from elsewhere on PATH."""
+    engine, host = tools["pulumi"].path, tools["pulumi-language-python"].path
+    if engine.parent == host.parent or not engine.is_relative_to(cache_dir()):
+        return engine.parent
+    folder = engine.parent.with_name(f"{engine.parent.name}-with-{host.parent.name}")
+    if not folder.exists():
+        scratch = folder.with_suffix(f".{os.getpid()}")
+        scratch.mkdir()
+        for file in (engine, *host.parent.iterdir()):
+            os.link(file, scratch / file.name)
+        with contextlib.suppress(OSError):
+            scratch.rename(folder)
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _install_plugin(home: Path, provider: Tool) -> None:
+    """Put the provider where the engine looks for plugins, in an engine home of our own."""
+    folder = home / "plugins" / f"resource-kubernetes-v{provider.version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / PROVIDER
+    if not link.exists() or link.resolve() != provider.path.resolve():
+        link.unlink(missing_ok=True)
+        link.symlink_to(provider.path)

@@ -16,6 +16,8 @@ class Kube:
     """A `Reader` on one cluster, by kubeconfig and context."""
 
     def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
+        if not kubeconfig.is_file():
+            raise Unreachable(f"there is no kubeconfig {kubeconfig}; start the cluster (make up), or set KUBECONFIG")
         try:
             self._api: Any = config.new_client_from_config(config_file=str(kubeconfig), context=context)
         except config.ConfigException as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.engine import Engine, environment
+from local.toolchain import ENGINE, Tool
 
 
 @pytest.fixture(autouse=True)
@@ -18,23 +19,51 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_an_embedded_stack_never_uses_the_users_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tool]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = {}
+    for name in ENGINE:
+        path = tmp_path / "cache" / "muster" / "bin" / f"{name}-key" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+        made[name] = Tool(name, path, "1.2.3", "built")
+    return made
+
+
+def test_an_embedded_stack_never_uses_the_users_backend(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tools: dict[str, Tool]
+) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://company")
-    env = environment([tmp_path / "bin"], tmp_path / "kubeconfig")
+    env = environment(tools, tmp_path / "kubeconfig")
     assert env["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state/muster/pulumi"
     assert env["KUBECONFIG"] == str(tmp_path / "kubeconfig")
-    assert str(tmp_path / "bin") in env["PATH"].split(os.pathsep)
+    path = env["PATH"].split(os.pathsep)
+    assert str(tools["kubectl"].path.parent) in path
+    assert str(tools["pulumi-resource-kubernetes"].path.parent) not in path
 
 
-def test_other_stacks_use_the_users_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_and_language_host_lie_side_by_side(tmp_path: Path, tools: dict[str, Tool]) -> None:
+    for _ in range(2):
+        first = Path(environment(tools, tmp_path / "kubeconfig")["PATH"].split(os.pathsep)[1])
+        assert {file.name for file in first.iterdir()} == {"pulumi", "pulumi-language-python"}
+
+
+def test_the_provider_is_an_installed_plugin(tmp_path: Path, tools: dict[str, Tool]) -> None:
+    home = Path(environment(tools, tmp_path / "kubeconfig")["PULUMI_HOME"])
+    link = home / "plugins" / "resource-kubernetes-v1.2.3" / "pulumi-resource-kubernetes"
+    assert link.resolve() == tools["pulumi-resource-kubernetes"].path
+
+
+def test_other_stacks_use_the_users_backend(monkeypatch: pytest.MonkeyPatch, tools: dict[str, Tool]) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://company")
-    env = environment([], None)
+    env = environment(tools, None)
     assert env["PULUMI_BACKEND_URL"] == "s3://company"
     assert "PULUMI_CONFIG_PASSPHRASE" not in env
 
 
-def test_other_stacks_have_a_backend_where_none_was_chosen(tmp_path: Path) -> None:
-    assert environment([], None)["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state/muster/pulumi"
+def test_other_stacks_have_a_backend_where_none_was_chosen(tmp_path: Path, tools: dict[str, Tool]) -> None:
+    assert environment(tools, None)["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state/muster/pulumi"
 
 
 @pytest.mark.parametrize(
