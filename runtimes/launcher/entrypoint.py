@@ -159,7 +159,6 @@ class Pod:
 
     def reason(self):
         """The last exception among the last lines, else the last line."""
-        self.reader.join(2)
         for line in reversed(self.tail):
             found = ERROR.match(line.strip())
             if found:
@@ -290,6 +289,7 @@ def judge(pod, code):
     survivors = dict(pod.ranks)
     for pid in survivors:
         send(pid, signal.SIGKILL)
+    pod.reader.join(5)
     if pod.stop_asked is not None and not pod.ranks and pod.first_gone is None and code != 0:
         raise Ended(STOPPED, "stopped on request before any rank started")
     if survivors and code in (0, 128 + signal.SIGKILL) and pod.stop_asked != float("inf"):

@@ -33,5 +33,5 @@ def test_an_unknown_context_is_named(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     cluster = Kube(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"))
-    with pytest.raises(Unreachable, match="https://127.0.0.1:1"):
+    with pytest.raises(Unreachable, match=r"https://127\.0\.0\.1:1"):
         cluster.get("/api/v1/nodes")

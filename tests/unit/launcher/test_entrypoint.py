@@ -88,6 +88,12 @@ def test_success_is_0_and_ranks_have_the_five_variables(tmp_path: Path) -> None:
     assert end.words == {}
 
 
+def test_the_last_words_of_a_rank_are_on_the_log(tmp_path: Path) -> None:
+    end = pod(tmp_path, "print('x' * 1_000_000)\nprint('last words')\n", PET_NPROC_PER_NODE="1")
+    assert end.code == 0
+    assert end.log.splitlines()[-1] == "last words"
+
+
 @pytest.mark.parametrize("code", [1, 3, 78, 74])
 def test_a_ranks_own_code_is_kept(tmp_path: Path, code: int) -> None:
     end = pod(tmp_path, f"time.sleep(0.5 + rank)\nsys.exit({code})\n")

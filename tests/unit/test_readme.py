@@ -1,0 +1,50 @@
+"""What the README shows is what the checkout has."""
+
+import re
+from pathlib import Path
+
+import pytest
+from muster import catalog, plan, releases, repository, settings
+from muster.problems import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+STACK = ROOT / "stacks" / "Pulumi.local.yaml"
+
+
+def test_the_stack_file_is_quoted_whole() -> None:
+    assert STACK.read_text() in README
+
+
+def test_the_mistakes_shown_are_what_such_a_file_gives(tmp_path: Path) -> None:
+    shown = [line for line in README.splitlines() if line.startswith("stacks/Pulumi.local.yaml: ")]
+    text = STACK.read_text()
+    for right, wrong in (("p5.48xlarge", "p5.48x"), ("1Gi", "1GiB"), ("weight: 3", "wieght: 3")):
+        assert right in text
+        text = text.replace(right, wrong)
+    path = tmp_path / "Pulumi.local.yaml"
+    problems: list[str] = []
+    for broken in (text, text.replace("1GiB", "1Gi").replace("wieght", "weight")):
+        path.write_text(broken)
+        with pytest.raises(SettingsError) as caught:
+            plan.make(
+                settings.read(path, "stacks/Pulumi.local.yaml"),
+                repository.load(ROOT),
+                catalog.load(),
+                releases.load().releases,
+                stack="local",
+                source="stacks/Pulumi.local.yaml",
+            )
+        problems += [str(problem) for problem in caught.value.problems]
+    assert shown == problems
+
+
+def test_every_make_target_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "workloads/zero3-train/README.md"])
+def test_links_into_the_checkout_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
