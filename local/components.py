@@ -112,7 +112,7 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
                 "--authorization-mode=Node,RBAC",
                 "--allow-privileged=true",
                 "--enable-aggregator-routing=false",
-                "--anonymous-auth=true",
+                "--anonymous-auth=false",
             ],
         ),
         Component(

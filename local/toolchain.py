@@ -178,6 +178,8 @@ def _build(name: str, folder: Path) -> None:
     scratch = folder.with_suffix(f".{os.getpid()}")
     log = cache_dir() / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    for killed in folder.parent.glob(f"{folder.name}.*"):
+        shutil.rmtree(killed)
     scratch.mkdir(parents=True)
     try:
         with step(f"building {name} {row['version']}"), log.open("w") as out:

@@ -1,10 +1,13 @@
 """What the end-to-end tests ask of the cluster, by kubectl, as a user would."""
 
 import json
+import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.checkout import Checkout, Result
@@ -41,6 +44,20 @@ class ClusterView:
     def pods(self, job: str) -> list[dict[str, Any]]:
         return self.objects("pods", "-l", f"jobset.sigs.k8s.io/jobset-name={job}")
 
+    @contextmanager
+    def watched_exit_codes(self, job: str, scratch: Path) -> Iterator[Callable[[], dict[str, int]]]:
+        """Exit codes by pod, seen as they happen: a gang that restarts deletes its pods moments after they end."""
+        words = ["kubectl", "-n", NAMESPACE, "get", "pods", "-l", f"jobset.sigs.k8s.io/jobset-name={job}"]
+        stream = scratch / "pods.json"
+        with stream.open("w") as out:
+            env = {**os.environ, **self._checkout.environment()}
+            watcher = subprocess.Popen([*words, "--watch", "-o", "json"], env=env, stdout=out)
+        try:
+            yield lambda: exit_codes_in(stream.read_text())
+        finally:
+            watcher.kill()
+            watcher.wait()
+
     def events(self, job: str) -> list[dict[str, Any]]:
         """JSON lines in the logs of all pods of a job that are there now."""
         found = []
@@ -61,6 +78,21 @@ class ClusterView:
             if any(uid in cgroup_of(pid) for uid in uids):
                 found[int(re.search(r"(?:^|\0)RANK=(\d+)", environ_of(pid)).group(1))] = pid  # type: ignore[union-attr]
         return found
+
+
+def exit_codes_in(stream: str) -> dict[str, int]:
+    """Exit code of container `node` by pod, from the whole JSON documents of a watch; a cut last one is left out."""
+    decoder, position, codes = json.JSONDecoder(), 0, {}
+    while position < len(stream):
+        try:
+            pod, end = decoder.raw_decode(stream, position)
+        except ValueError:
+            break
+        position = end + len(stream[end:]) - len(stream[end:].lstrip())
+        for status in pod["status"].get("containerStatuses", ()):
+            if (ended := status["state"].get("terminated")) is not None:
+                codes[pod["metadata"]["name"]] = ended["exitCode"]
+    return codes
 
 
 def environ_of(pid: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from local import cluster, components, packages, pki, settings
+from local import cluster, components, packages, pki, settings, toolchain
 from local.problem import Problem
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -65,19 +65,7 @@ def test_every_address_follows_from_the_settings(tmp_path: Path) -> None:
     chosen = settings.load().model_copy(
         update={"link": "10.1.0.0/30", "pods": "10.2.0.0/24", "services": "10.3.0.0/24", "api_server_port": 7443}
     )
-    binaries = {
-        name: Path("/bin") / name
-        for name in (
-            "etcd",
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-            "kubelet",
-            "kube-proxy",
-            "coredns",
-            "kwok",
-        )
-    }
+    binaries = {name: Path("/bin") / name for name in toolchain.CLUSTER}
     made = components.node(chosen, tmp_path, tmp_path / "images", pki.Pki(tmp_path / "pki"), binaries)
     assert (made.gateway, made.address, made.bridge, made.api) == (
         "10.1.0.1",

@@ -89,6 +89,14 @@ def test_two_runs_at_once_build_one_whole_binary(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / "cache" / "muster" / "bin" / f"pause-{toolchain.key('pause')}.12345"
+    left.mkdir(parents=True)
+    (left / "pause").write_text("half")
+    assert toolchain.ensure(["pause"])["pause"].path.exists()
+    assert not left.exists()
+
+
 def test_the_key_changes_with_what_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = toolchain.key("pause")
     monkeypatch.setattr(toolchain, "TOOLS", tmp_path)
