@@ -26,6 +26,7 @@ def value(text: str) -> object:
 
 config = {key: value(text) for key, text in json.loads(os.environ.get("PULUMI_CONFIG", "{}")).items()}
 try:
-    program.declare(stack.from_config(config, pulumi.get_stack(), ROOT, os.environ))
+    planned = stack.from_config(config, pulumi.get_stack(), ROOT, os.environ)
+    program.declare(planned, wait=os.environ.get("MUSTER_WAIT") != "no")
 except SettingsError as error:
     raise pulumi.RunError(f"the stack file has mistakes, nothing was changed\n{error}") from None

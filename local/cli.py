@@ -53,9 +53,14 @@ def preview(stack: Stack = "local") -> None:
 @app.command()
 def down(stack: Stack = "local") -> None:
     """Destroy the stack, in the order that leaves nothing behind, and stop the embedded cluster."""
-    embedded = _embedded(stack)
+    try:
+        embedded = _embedded(stack)
+    except SettingsError as error:
+        # What is there must go even when the file that describes it is broken by now.
+        console.print(f"muster: {error}", style="yellow", markup=False, soft_wrap=True)
+        embedded = cluster.folder().exists()
     if cluster.running() is not None or not embedded:
-        engine = _engine(stack, toolchain.ensure(toolchain.ENGINE))
+        engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=embedded)
         if engine.exists():
             engine.unlock_if_orphaned()
             code = engine.destroy()
@@ -70,7 +75,7 @@ def down(stack: Stack = "local") -> None:
 @app.command()
 def destroy(stack: Stack = "local") -> None:
     """Destroy the stack and keep the cluster."""
-    engine = _engine(stack, toolchain.ensure(toolchain.ENGINE))
+    engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack))
     engine.unlock_if_orphaned()
     raise typer.Exit(engine.destroy())
 
@@ -123,7 +128,7 @@ def ready() -> None:
 @app.command()
 def env(stack: Stack = "local") -> None:
     """Print the exports with which `pulumi` and `kubectl` in an own shell mean this stack."""
-    wanted = _engine(stack, toolchain.ensure(toolchain.ENGINE)).environment
+    wanted = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack)).environment
     for name in sorted(wanted):
         if wanted[name] != os.environ.get(name):
             typer.echo(f"export {name}={shlex.quote(wanted[name])}")
@@ -155,14 +160,14 @@ def _prepare(stack: str) -> Engine:
     charts.materialise()
     if embedded:
         _cluster_up(found)
-    engine = _engine(stack, found)
+    engine = _engine(stack, found, embedded=embedded)
     engine.unlock_if_orphaned()
     engine.select()
     return engine
 
 
-def _engine(stack: str, found: Mapping[str, toolchain.Tool]) -> Engine:
-    kubeconfig = places.embedded_kubeconfig(os.environ) if _embedded(stack) else None
+def _engine(stack: str, found: Mapping[str, toolchain.Tool], *, embedded: bool) -> Engine:
+    kubeconfig = places.embedded_kubeconfig(os.environ) if embedded else None
     return Engine(stack, environment({name: found[name] for name in toolchain.ENGINE}, kubeconfig))
 
 

@@ -20,6 +20,8 @@ from local.toolchain import Tool
 
 PROJECT = "muster"
 PROVIDER = "pulumi-resource-kubernetes"
+WAIT = "MUSTER_WAIT"
+"""Set to `no`, the program waits for no job."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Engine:
         if orphans := self.pending_creates():
             with step(f"taking back {len(orphans)} resources that an interrupted run left unrecorded"):
                 targets = [word for urn in orphans for word in ("--target", urn)]
-                self._quiet("up", "--yes", "--skip-preview", *targets)
+                self._quiet("up", "--yes", "--skip-preview", *targets, extra={WAIT: "no"})
         return self._loud("destroy", "--yes", "--skip-preview")
 
     def remove(self) -> None:
@@ -88,11 +90,11 @@ class Engine:
         command = ["pulumi", "--cwd", str(ROOT), *words, "--stack", self.stack, *plain]
         return subprocess.run(command, env=dict(self.environment), check=False).returncode
 
-    def _quiet(self, *words: str, with_stack: bool = True) -> str:
+    def _quiet(self, *words: str, with_stack: bool = True, extra: Mapping[str, str] | None = None) -> str:
         stack = ("--stack", self.stack) if with_stack and words[0] != "stack" else ()
         done = subprocess.run(
             ["pulumi", "--non-interactive", "--cwd", str(ROOT), *words, *stack],
-            env=dict(self.environment),
+            env={**self.environment, **(extra or {})},
             check=False,
             capture_output=True,
             text=True,

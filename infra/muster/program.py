@@ -10,8 +10,8 @@ from muster.plan import JobPlan, Plan
 from muster.resources import platform, provider, training
 
 
-def declare(made: Plan) -> None:
-    """Register every resource of the plan and export the stack's outputs."""
+def declare(made: Plan, *, wait: bool = True) -> None:
+    """Register every resource of the plan and export the stack's outputs. Without `wait` no job is waited for."""
     for warning in made.warnings:
         pulumi.log.warn(warning)
 
@@ -45,7 +45,7 @@ def declare(made: Plan) -> None:
         found += [queues[job.queue]] if job.queue in queues else []
         return found + [claims[key] for mount in job.mounts if (key := (job.namespace, mount.claim)) in claims]
 
-    training.jobs(made.jobs, cluster, needs, connect)
+    training.jobs(made.jobs, cluster, needs, connect if wait else None)
 
     pulumi.export("cluster", made.cluster.identity)
     pulumi.export("releases", {release.name: release.chart.rpartition("/")[2] for release in made.releases})
