@@ -51,7 +51,7 @@ images: .venv/ready ## Build every container image and load it into the embedded
 charts: .venv/ready ## Materialise the pinned charts and check their digests
 	@$(RUN) charts
 
-env: .venv/ready ## Print exports for an own shell: eval "$$(make env)" [STACK=local]
+env: .venv/ready ## Print exports for an own shell: eval "$(make env)" [STACK=local]
 	@$(RUN) env --stack $(STACK)
 
 bench: .venv/ready ## Measure start, up, no-op and preview; one JSON line last

@@ -44,7 +44,16 @@ def test_every_make_target_named_exists() -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "workloads/zero3-train/README.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/architecture.md",
+        "docs/embedded-cluster.md",
+        "docs/workloads.md",
+        "workloads/zero3-train/README.md",
+    ],
+)
 def test_links_into_the_checkout_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
