@@ -29,7 +29,7 @@ def test_controllers_bring_no_crds_and_crd_charts_nothing_else(made: Path) -> No
             document["kind"]
             for path in (made / name).rglob("*.yaml")
             if "crds-as-templates" in path.parts
-            for document in yaml.safe_load_all(path.read_text())
+            for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)
         }
         assert kinds == ({"CustomResourceDefinition"} if name.endswith("-crds") else set()), name
     for name in ("volcano", "jobset", "kubeflow-trainer"):
