@@ -32,6 +32,12 @@ from local.progress import step
 
 OWN_CLUSTER = "or use a cluster of your own: make up STACK=existing KUBECONFIG=/path/to/kubeconfig"
 START_S, STOP_S = 90.0, 20.0
+MEND_S = 30.0
+"""How long a supervisor may take to mend its cluster before everything is started again, which ends all pods."""
+
+SOCKET_PATH = 107
+"""Longest path of a Unix socket: unix(7)."""
+
 CAPABILITIES: Mapping[str, int] = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
 """Numbers of linux/capability.h."""
 
@@ -80,14 +86,16 @@ def running() -> Cluster | None:
 def up(binaries: Mapping[str, Path]) -> Cluster:
     """Start the cluster, mend a half-started one, or return the one that runs. Raises Problem."""
     check_machine()
-    state = folder()
-    state.mkdir(parents=True, exist_ok=True)
+    chosen = settings.load()
     with _lock():
-        if (found := running()) is not None:
+        _check_settings(chosen)
+        if (found := running() or _mended()) is not None:
             return found
         _end()
-        chosen = settings.load()
+        _check_paths()
+        _check_image_store()
         _check_link(chosen)
+        _check_control_group(chosen)
         with step("starting the embedded cluster"):
             return _start(chosen, binaries)
 
@@ -99,7 +107,7 @@ def down() -> None:
         return
     with _lock(), step("stopping the embedded cluster"):
         _end()
-    shutil.rmtree(state, ignore_errors=True)
+        shutil.rmtree(state, ignore_errors=True)
     if state.exists():
         raise Problem(f"{state} could not be removed; look for mounts below it with findmnt")
 
@@ -116,6 +124,9 @@ def status() -> Mapping[str, Any]:
 
 def _start(chosen: settings.ClusterSettings, binaries: Mapping[str, Path]) -> Cluster:
     state = folder()
+    state.mkdir(parents=True, exist_ok=True)
+    _record().write_text(chosen.model_dump_json())
+    since = dt.datetime.now(dt.UTC).replace(microsecond=0)
     link = ipaddress.ip_network(chosen.link)
     gateway, address = (str(host) for host in list(link.hosts())[:2])
     service = str(ipaddress.ip_network(chosen.services)[1])
@@ -135,11 +146,7 @@ def _start(chosen: settings.ClusterSettings, binaries: Mapping[str, Path]) -> Cl
     for name in ("status.json", "kubelet/cpu_manager_state", "kubelet/memory_manager_state"):
         (state / name).unlink(missing_ok=True)
     (state / "log").mkdir(exist_ok=True)
-    cni = Path("/var/lib/cni")
-    if not cni.exists():
-        cni.mkdir()
-        (state / "made-var-lib-cni").touch()
-    _make_control_groups()
+    _make_control_groups(components.control_group(chosen))
     words = ["unshare", "--fork", "--kill-child=SIGKILL", "--pid", "--mount-proc", "--mount", "--net", "--ipc", "--uts"]
     with (state / "log" / "node.log").open("ab") as log:
         parent = subprocess.Popen(
@@ -154,8 +161,7 @@ def _start(chosen: settings.ClusterSettings, binaries: Mapping[str, Path]) -> Cl
         pid = _child_of(parent.pid)
         (state / "pid").write_text(json.dumps([parent.pid, _started(parent.pid), pid]))
         _link(chosen.interface, f"{gateway}/{link.prefixlen}", pid)
-        (state / "interface").write_text(chosen.interface)
-        _wait_ready(parent)
+        _wait_ready(parent, since)
     except BaseException:
         _end()
         raise
@@ -166,18 +172,36 @@ def _cluster(pid: int) -> Cluster:
     return Cluster(folder() / "kubeconfig", folder() / "containerd.sock", pid)
 
 
-def _wait_ready(parent: subprocess.Popen[bytes]) -> None:
+def _mended() -> Cluster | None:
+    """The cluster once its supervisor has mended it, or it answers again after a stall; None when that is hopeless."""
+    if _supervisor() is None:
+        return None
+    deadline = time.monotonic() + MEND_S
+    with step("waiting for the embedded cluster to answer"):
+        while _supervisor() is not None and time.monotonic() < deadline:
+            if (found := running()) is not None:
+                return found
+            time.sleep(0.1)
+    return None
+
+
+def _wait_ready(parent: subprocess.Popen[bytes], since: dt.datetime) -> None:
     deadline = time.monotonic() + START_S
-    while not _ready():
+    while not _ready(since):
         if parent.poll() is not None:
             raise Problem(f"the embedded cluster ended while starting: {_last_words('node')}; {OWN_CLUSTER}")
         if time.monotonic() > deadline:
             late = _not_ready() or ["node"]
-            raise Problem(f"{late[0]} was not ready within {START_S:.0f} s: {_last_words(late[0])}; {OWN_CLUSTER}")
+            said = f"{late[0]} was not ready within {START_S:.0f} s: {_last_words(late[0])}"
+            raise Problem(f"{said}; clear the cluster's state with make cluster-down and try again, {OWN_CLUSTER}")
         time.sleep(0.1)
 
 
-def _ready() -> bool:
+def _ready(since: dt.datetime | None = None) -> bool:
+    """Whether everything answers; with `since`, only what kubelet said from then on counts.
+
+    A cluster that is started again finds its node in etcd, ready as it was in its earlier life.
+    """
     report = status()
     if not report.get("api") or _not_ready():
         return False
@@ -190,7 +214,8 @@ def _ready() -> bool:
             conditions = json.load(answer).get("status", {}).get("conditions") or ()
     except OSError:
         return False
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    ready = [c for c in conditions if c["type"] == "Ready" and c["status"] == "True"]
+    return any(since is None or dt.datetime.fromisoformat(c["lastHeartbeatTime"]) >= since for c in ready)
 
 
 def _not_ready() -> list[str]:
@@ -213,11 +238,12 @@ def _supervisor() -> int | None:
 
 
 def _started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot: the 22nd field of proc_pid_stat(5)."""
+    """Start time of a living process in clock ticks since boot: the 22nd field of proc_pid_stat(5)."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except OSError:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
         return None
+    return None if state in "ZX" else int(fields[18])
 
 
 def _child_of(parent: int) -> int:
@@ -243,12 +269,10 @@ def _link(interface: str, address: str, pid: int) -> None:
             raise Problem(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
 
-def _remove_link() -> None:
+def _remove_link(interface: str) -> None:
     """Remove the link now: the kernel would do it too, some time after the last process of its namespace."""
-    with contextlib.suppress(OSError):
-        interface = (folder() / "interface").read_text()
-        if interface in _interfaces():
-            subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)
+    if interface in _interfaces():
+        subprocess.run(["ip", "link", "delete", interface], capture_output=True, check=False)
 
 
 def _interfaces() -> list[str]:
@@ -260,12 +284,68 @@ def _check_link(chosen: settings.ClusterSettings) -> None:
     remedy = "choose another in local/cluster.yaml or a file named by MUSTER_CLUSTER_CONFIG"
     if chosen.interface in _interfaces():
         raise Problem(f"interface {chosen.interface} is taken on this machine; {remedy} (interface)")
-    routes = subprocess.run(["ip", "-json", "route"], capture_output=True, text=True, check=True).stdout
+    words = ["ip", "-json", "-4", "route", "show", "table", "all"]
+    routes = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     for route in json.loads(routes or "[]"):
-        if route["dst"] == "default":
-            continue
-        if ipaddress.ip_network(route["dst"]).overlaps(ipaddress.ip_network(chosen.link)):
+        taken = ipaddress.ip_network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
+        # Two halves of everything are a tunnel's way to be the default route: openvpn(8), redirect-gateway def1.
+        if taken.prefixlen > 1 and taken.overlaps(ipaddress.ip_network(chosen.link)):
             raise Problem(f"network {chosen.link} is taken by {route['dst']} on {route.get('dev')}; {remedy} (link)")
+
+
+def _check_paths() -> None:
+    """Refuse a state folder below which a socket could not be made."""
+    over = len(os.fsencode(folder() / "kubelet" / "pod-resources" / "kubelet.sock")) - SOCKET_PATH
+    if over > 0:
+        raise Problem(f"{folder()} is {over} characters too long for sockets below it; set a shorter XDG_STATE_HOME")
+
+
+def _check_image_store() -> None:
+    """Refuse images that another cluster's containerd holds; its database has one user at a time.
+
+    https://github.com/etcd-io/bbolt#opening-a-database
+    """
+    store = cache_dir() / "containerd"
+    with contextlib.suppress(FileNotFoundError), (store / "io.containerd.metadata.v1.bolt" / "meta.db").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            remedy = "stop it with make cluster-down in its environment, or set another XDG_CACHE_HOME for this one"
+            raise Problem(f"{store} is in use by another embedded cluster; {remedy}") from None
+
+
+def _check_control_group(chosen: settings.ClusterSettings) -> None:
+    """Refuse control groups in which somebody else's processes run."""
+    for root in _hierarchies():
+        for path, _, _ in os.walk(root / components.control_group(chosen)):
+            with contextlib.suppress(OSError):
+                if process := (Path(path) / "cgroup.procs").read_text().split():
+                    remedy = "choose another interface in local/cluster.yaml or a file named by MUSTER_CLUSTER_CONFIG"
+                    raise Problem(f"control group {path} is taken by process {process[0]}; {remedy}")
+
+
+def _check_settings(chosen: settings.ClusterSettings) -> None:
+    """Refuse settings other than those on which certificates and stored addresses of the cluster stand."""
+    made = _made()
+    if made is None or made == chosen:
+        return
+    keys = [field.alias or name for name, field in type(chosen).model_fields.items()]
+    before, now = (item.model_dump(by_alias=True) for item in (made, chosen))
+    changes = ", ".join(f"{key} {before[key]} to {now[key]}" for key in keys if before[key] != now[key])
+    remedy = "end it with make cluster-down, then run this again"
+    raise Problem(f"the embedded cluster was made with other settings ({changes}); {remedy}")
+
+
+def _record() -> Path:
+    return folder() / "settings.json"
+
+
+def _made() -> settings.ClusterSettings | None:
+    """The settings with which the cluster was made."""
+    try:
+        return settings.ClusterSettings.model_validate_json(_record().read_text(), by_name=True)
+    except (OSError, ValueError):
+        return None
 
 
 def _end() -> None:
@@ -283,20 +363,19 @@ def _end() -> None:
                 os.kill(pid, signal.SIGKILL)
                 os.kill(parent, signal.SIGKILL)
             _gone(parent, started, STOP_S)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-    _remove_link()
-    _remove_control_groups()
-    if (state / "made-var-lib-cni").exists():
-        with contextlib.suppress(OSError):
-            Path("/var/lib/cni").rmdir()
-    for name in ("pid", "interface", "made-var-lib-cni", "containerd.sock", "containerd.sock.ttrpc"):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(parent, os.WNOHANG)
+    made = _made()
+    if made is not None:
+        _remove_link(made.interface)
+        _remove_control_groups(components.control_group(made))
+    for name in ("pid", "containerd.sock", "containerd.sock.ttrpc"):
         (state / name).unlink(missing_ok=True)
 
 
 def _gone(pid: int, started: int, within: float) -> bool:
     deadline = time.monotonic() + within
-    while _started(pid) == started and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+    while _started(pid) == started:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -310,26 +389,26 @@ def _hierarchies() -> list[Path]:
     return [path for path in CONTROLLERS.iterdir() if path.is_dir() and (path / "cgroup.procs").exists()]
 
 
-def _make_control_groups() -> None:
+def _make_control_groups(name: str) -> None:
     for root in _hierarchies():
-        own = root / components.CGROUP.lstrip("/")
+        own = root / name
         own.mkdir(exist_ok=True)
         if (root / "cgroup.controllers").exists():
-            wanted = " ".join(f"+{name}" for name in (root / "cgroup.controllers").read_text().split())
+            wanted = " ".join(f"+{item}" for item in (root / "cgroup.controllers").read_text().split())
             with contextlib.suppress(OSError):
                 (root / "cgroup.subtree_control").write_text(wanted)
             with contextlib.suppress(OSError):
                 (own / "cgroup.subtree_control").write_text(wanted)
         # A v1 cpuset starts empty and would hold no process: cpuset(7).
-        for name in ("cpuset.cpus", "cpuset.mems"):
-            if (root / name).exists() and (own / name).exists():
-                (own / name).write_text((root / name).read_text())
+        for item in ("cpuset.cpus", "cpuset.mems"):
+            if (root / item).exists() and (own / item).exists():
+                (own / item).write_text((root / item).read_text())
 
 
-def _remove_control_groups() -> None:
+def _remove_control_groups(name: str) -> None:
     deadline = time.monotonic() + STOP_S
     for root in _hierarchies():
-        own = root / components.CGROUP.lstrip("/")
+        own = root / name
         while own.exists():
             for path, _, _ in os.walk(own, topdown=False):
                 with contextlib.suppress(OSError):

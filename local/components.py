@@ -15,7 +15,6 @@ from local.settings import ClusterSettings
 
 NODE = "local"
 LABELS = {"muster.dev/pool": "cpu", "muster.dev/node": "system"}
-CGROUP = "/muster"
 VOLUMES = "/run/muster/volumes"
 """Where pods find the cluster's lasting host-path volumes."""
 
@@ -40,6 +39,7 @@ class Node:
     """Everything the supervisor needs; written as JSON so that it reads nothing else."""
 
     state: str
+    images: str
     volumes: str
     address: str
     prefix: int
@@ -67,7 +67,7 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
     run = Files(etc)
     socket = state / "containerd.sock"
 
-    run.yaml("kubelet.yaml", _kubelet(etc, pki, bridge, socket))
+    run.yaml("kubelet.yaml", _kubelet(settings, etc, pki, bridge, socket))
     run.yaml("kube-proxy.yaml", _kube_proxy(kubeconfig, settings.pods))
     run.text("resolv.conf", "")
     run.text("containerd.toml", _containerd(state, image_store, socket, etc / "cni"))
@@ -125,6 +125,7 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
                 "--bind-address=127.0.0.1",
                 "--leader-elect=false",
                 "--authentication-skip-lookup",
+                f"--flex-volume-plugin-dir={etc / 'volume-plugins'}",
                 *API_QPS,
             ],
             after="api",
@@ -154,6 +155,7 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
                 "--node-labels=" + ",".join(f"{key}={value}" for key, value in LABELS.items()),
             ],
             after="api",
+            ready=f"tcp:{address}:10250",
         ),
         Component(
             "kube-proxy",
@@ -177,6 +179,7 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
     ]
     return Node(
         state=str(state),
+        images=str(image_store),
         volumes=str(state / "volumes"),
         address=address,
         prefix=link.prefixlen,
@@ -187,6 +190,11 @@ def node(settings: ClusterSettings, state: Path, image_store: Path, pki: Pki, bi
         kubeconfig=str(kubeconfig),
         components=components,
     )
+
+
+def control_group(settings: ClusterSettings) -> str:
+    """Name of the folder that holds the cluster's control groups: an interface name is one of a kind on its machine."""
+    return settings.interface
 
 
 class Files:
@@ -206,19 +214,21 @@ class Files:
         self.text(name, yaml.safe_dump_all(documents))
 
 
-def _kubelet(etc: Path, pki: Pki, dns: str, socket: Path) -> dict[str, Any]:
+def _kubelet(settings: ClusterSettings, etc: Path, pki: Pki, dns: str, socket: Path) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "containerRuntimeEndpoint": f"unix://{socket}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": CGROUP,
+        "cgroupRoot": f"/{control_group(settings)}",
         # Kubernetes 1.35 refuses cgroup v1 unless told so: https://kubernetes.io/docs/concepts/architecture/cgroups/
         "failCgroupV1": False,
         "failSwapOn": False,
         "clusterDomain": "cluster.local",
         "clusterDNS": [dns],
         "resolvConf": str(etc / "resolv.conf"),
+        # kubelet creates this folder; its default lies in /usr/libexec.
+        "volumePluginDir": str(etc / "volume-plugins"),
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"enabled": False},

@@ -51,10 +51,10 @@ def mounts(node: Mapping[str, Any]) -> None:
     # Pods' volumes are propagated from here; the outer mount namespace never sees them.
     run("mount", "--make-rshared", "/")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
-    for name, target in (("log", "/var/log"), ("cni", "/var/lib/cni")):
-        (state / name).mkdir(exist_ok=True)
-        run("mount", "--bind", str(state / name), target)
+    (state / "log").mkdir(exist_ok=True)
+    run("mount", "--bind", str(state / "log"), "/var/log")
     Path("/run/muster/volumes").mkdir(parents=True)
+    cover(Path("/var/lib"), [state, Path(node["images"])])
     volumes = Path(node["volumes"])
     volumes.mkdir(exist_ok=True)
     # Pods of any user keep checkpoints here; kubelet gives a subPath folder the mode of its volume.
@@ -66,6 +66,28 @@ def mounts(node: Mapping[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(value + "\n")
         run("mount", "--bind", str(file), f"/proc/sys/{name}")
+
+
+def cover(folder: Path, kept: Sequence[Path]) -> None:
+    """Send what is written below `folder` to memory, but for the folders `kept`.
+
+    kubelet's /var/lib/kubelet/device-plugins, which it also clears of another kubelet's sockets, and CNI's cache in
+    /var/lib/cni have no setting: https://github.com/kubernetes/kubelet/blob/v0.35.4/pkg/apis/deviceplugin/v1beta1/constants.go
+    and https://github.com/containernetworking/cni/blob/v1.1.1/libcni/api.go.
+    """
+    scratch = Path("/run/muster/cover")
+    for name in ("upper", "work"):
+        (scratch / name).mkdir(parents=True)
+    held = {}
+    for number, path in enumerate(path for path in map(Path.resolve, kept) if path.is_relative_to(folder)):
+        held[path] = scratch / str(number)
+        held[path].mkdir()
+        path.mkdir(parents=True, exist_ok=True)
+        run("mount", "--bind", str(path), str(held[path]))
+    options = f"lowerdir={folder},upperdir={scratch / 'upper'},workdir={scratch / 'work'}"
+    run("mount", "-t", "overlay", "-o", options, "overlay", str(folder))
+    for path, place in held.items():
+        run("mount", "--bind", str(place), str(path))
 
 
 def network(node: Mapping[str, Any]) -> None:
