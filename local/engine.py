@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from urllib.parse import urlparse
 
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
-from local.progress import step
+from local.progress import console, step
 from local.toolchain import Tool
 
 PROJECT = "muster"
@@ -37,7 +38,10 @@ class Engine:
 
     def up(self, *extra: str) -> int:
         """Run `pulumi up` with its output passed through; its exit code."""
-        return self._loud("up", "--yes", "--skip-preview", *extra)
+        code = self._loud("up", "--yes", "--skip-preview", *extra)
+        if code == 0:
+            self._forget_settled_operations()
+        return code
 
     def preview(self, *extra: str) -> int:
         """Run `pulumi preview` with its output passed through; its exit code."""
@@ -46,9 +50,14 @@ class Engine:
     def destroy(self) -> int:
         """Delete every resource of the stack, also those that a killed run created and could not record."""
         if orphans := self.pending_creates():
-            with step(f"taking back {len(orphans)} resources that an interrupted run left unrecorded"):
-                targets = [word for urn in orphans for word in ("--target", urn)]
-                self._quiet("up", "--yes", "--skip-preview", *targets, extra={WAIT: "no"})
+            targets = [word for urn in orphans for word in ("--target", urn)]
+            try:
+                with step(f"taking back {len(orphans)} resources that an interrupted run left unrecorded"):
+                    self._quiet("up", "--yes", "--skip-preview", *targets, extra={WAIT: "no"})
+            except Problem as problem:
+                # Most of the stack can go all the same, and what could not be taken back is named.
+                said = f"left for you to delete: {', '.join(orphans)}\n{problem}"
+                console.print(said, style="yellow", markup=False)
         return self._loud("destroy", "--yes", "--skip-preview")
 
     def remove(self) -> None:
@@ -65,9 +74,23 @@ class Engine:
         return cast(Mapping[str, Any], json.loads(self._quiet("stack", "export"))["deployment"])
 
     def pending_creates(self) -> list[str]:
-        """URNs whose creation a killed run had begun."""
-        operations = self.state().get("pending_operations") or ()
-        return [op["resource"]["urn"] for op in operations if op.get("type") == "creating"]
+        """URNs whose creation a killed run had begun and no later run has recorded."""
+        state = self.state()
+        recorded = {resource["urn"] for resource in state.get("resources") or ()}
+        begun = [op["resource"]["urn"] for op in state.get("pending_operations") or () if op.get("type") == "creating"]
+        return [urn for urn in begun if urn not in recorded]
+
+    def _forget_settled_operations(self) -> None:
+        """Drop what a killed run left pending: after a whole `up` it is recorded or gone, but Pulumi keeps warning of it.
+
+        https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/snapshot.go
+        """
+        exported = json.loads(self._quiet("stack", "export"))
+        if exported["deployment"].pop("pending_operations", None):
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                json.dump(exported, file)
+                file.flush()
+                self._quiet("stack", "import", "--file", file.name)
 
     def unlock_if_orphaned(self) -> None:
         """Release the lock of a run that was killed on this machine; a lock whose process lives is left alone.

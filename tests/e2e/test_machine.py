@@ -16,7 +16,7 @@ from local import cluster, settings, toolchain
 from local.places import ROOT
 from local.problem import Problem
 from tests.e2e.cluster_view import eventually
-from tests.e2e.machine import snapshot
+from tests.e2e.machine import processes, snapshot
 
 IMAGE = "docker.io/muster/deepspeed:cpu"
 ALLOCATABLE = json.dumps({"cpu": "192", "memory": "2Ti", "nvidia.com/gpu": "8", "pods": "110"})
@@ -128,6 +128,7 @@ def restarts(binaries: Mapping[str, Path]) -> int:
 
 def test_a_cluster_comes_serves_mends_itself_and_goes_without_a_trace(binaries: Mapping[str, Path]) -> None:
     cluster.down()
+    eventually("nothing of ours runs, not even plugins of an engine that was killed", lambda: not processes())
     before = snapshot()
     first = cluster.up(binaries)
     assert cluster.up(binaries) == first, "a second start finds the first"
