@@ -81,7 +81,7 @@ class Engine:
         return [urn for urn in begun if urn not in recorded]
 
     def _forget_settled_operations(self) -> None:
-        """Drop what a killed run left pending: after a whole `up` it is recorded or gone, but Pulumi keeps warning of it.
+        """Drop what a killed run left pending: a whole `up` has recorded or removed it, but Pulumi keeps warning of it.
 
         https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/snapshot.go
         """

@@ -105,8 +105,12 @@ class Checkout:
         child.wait()
 
     def environment(self) -> dict[str, str]:
-        """What `make env` exports, so that plain `pulumi` and `kubectl` mean the embedded stack."""
-        if not hasattr(self, "_environment"):
+        """What `make env` exports, so that plain `pulumi` and `kubectl` mean the embedded stack.
+
+        Asked for again after `down`, which removes the engine's home with its plugins.
+        """
+        home = Path(getattr(self, "_environment", {}).get("PULUMI_HOME", "/nonexistent"))
+        if not (home / "plugins").exists():
             done = subprocess.run(
                 [sys.executable, "-m", "local", "env"], cwd=self.root, capture_output=True, text=True, check=True
             )
