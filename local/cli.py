@@ -15,7 +15,7 @@ from muster.report.reader import Unreachable
 
 from local import bench as benchmark
 from local import charts, cluster, images, packages, summary, toolchain
-from local.engine import Engine, environment
+from local.engine import Engine, end_orphans, environment
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
 from local.progress import console, step
@@ -67,6 +67,7 @@ def down(stack: Stack = "local") -> None:
             if code != 0:
                 raise typer.Exit(code)
             engine.remove()
+    end_orphans()
     if embedded:
         cluster.down()
         shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from local.progress import console, step
 from local.toolchain import Tool
 
 PROJECT = "muster"
-PROVIDER = "pulumi-resource-kubernetes"
+HOST, PROVIDER = "pulumi-language-python", "pulumi-resource-kubernetes"
 WAIT = "MUSTER_WAIT"
 """Set to `no`, the program waits for no job."""
 
@@ -98,6 +99,7 @@ class Engine:
         Only file backends keep locks where their owner can be read:
         https://www.pulumi.com/docs/iac/concepts/state-and-backends/#state-locking
         """
+        end_orphans()
         url = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
         if url.scheme != "file":
             return
@@ -128,6 +130,21 @@ class Engine:
         return done.stdout
 
 
+def end_orphans() -> None:
+    """End language hosts and providers whose engine was killed: they would wait for it for ever.
+
+    Only programs of this project's own cache are looked at, and only those whose parent is no engine.
+    """
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            program = (entry / "exe").readlink()
+            if program.name not in (HOST, PROVIDER) or not program.is_relative_to(cache_dir().resolve()):
+                continue
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            if Path("/proc", parent, "exe").readlink().name != "pulumi":
+                os.kill(int(entry.name), signal.SIGTERM)
+
+
 def environment(tools: Mapping[str, Tool], kubeconfig: Path | None) -> dict[str, str]:
     """Environment for the engine: its tools first on PATH, the project's Python, and the stack's backend.
 
@@ -156,7 +173,7 @@ def environment(tools: Mapping[str, Tool], kubeconfig: Path | None) -> dict[str,
 
 def _side_by_side(tools: Mapping[str, Tool]) -> Path:
     """Folder with engine and language host together: the engine warns of a language host from elsewhere on PATH."""
-    engine, host = tools["pulumi"].path, tools["pulumi-language-python"].path
+    engine, host = tools["pulumi"].path, tools[HOST].path
     if engine.parent == host.parent or not engine.is_relative_to(cache_dir()):
         return engine.parent
     folder = engine.parent.with_name(f"{engine.parent.name}-with-{host.parent.name}")

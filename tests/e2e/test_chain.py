@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.checkout import Checkout, Result
 from tests.e2e.cluster_view import NAMESPACE, ClusterView, eventually
+from tests.e2e.machine import processes
 
 GOLDEN_FIRST, GOLDEN_LAST = 5.739295, 4.031662
 """Loss of workloads/zero3-train at its first and its last step, at any number of ranks."""
@@ -228,6 +229,7 @@ def test_a_destroy_killed_half_way_is_completed_by_the_next(checkout: Checkout, 
     checkout.interrupt_destroy(lambda: not view.objects("trainjobs"))
     done = checkout.local("down")  # the stack file is still broken: what is there must go all the same
     assert done.code == 0, done.text
+    eventually("down leaves no process, not even those of the killed engine", lambda: not processes())
     checkout.restore()
 
 
