@@ -141,8 +141,16 @@ def end_orphans() -> None:
             if program.name not in (HOST, PROVIDER) or not program.is_relative_to(cache_dir().resolve()):
                 continue
             parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-            if Path("/proc", parent, "exe").readlink().name != "pulumi":
-                os.kill(int(entry.name), signal.SIGTERM)
+            if _program(parent) != "pulumi":
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _program(pid: str) -> str:
+    """Name of a process's program; empty where it is gone or may not be looked at."""
+    try:
+        return Path("/proc", pid, "exe").readlink().name
+    except OSError:
+        return ""
 
 
 def environment(tools: Mapping[str, Tool], kubeconfig: Path | None) -> dict[str, str]:
