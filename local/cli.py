@@ -178,6 +178,6 @@ def _embedded(stack: str) -> bool:
 
 def _cluster_up(found: Mapping[str, toolchain.Tool]) -> cluster.Cluster:
     packages.ensure()
-    running = cluster.up({name: found[name].path for name in (*toolchain.CLUSTER, "kubectl")})
+    running = cluster.up({name: found[name].path for name in toolchain.CLUSTER})
     images.ensure(running)
     return running

@@ -15,9 +15,6 @@ from local.settings import ClusterSettings
 
 NODE = "local"
 LABELS = {"muster.dev/pool": "cpu", "muster.dev/node": "system"}
-VOLUMES = "/run/muster/volumes"
-"""Where pods find the cluster's lasting host-path volumes."""
-
 PAUSE = "registry.k8s.io/pause:3.10"
 API_QPS = ["--kube-api-qps=300", "--kube-api-burst=600"]
 

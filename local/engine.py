@@ -37,16 +37,16 @@ class Engine:
         """Make the stack in its backend if it is new there. Raises Problem."""
         self._quiet("stack", "select", "--create", self.stack)
 
-    def up(self, *extra: str) -> int:
+    def up(self) -> int:
         """Run `pulumi up` with its output passed through; its exit code."""
-        code = self._loud("up", "--yes", "--skip-preview", *extra)
+        code = self._loud("up", "--yes", "--skip-preview")
         if code == 0:
             self._forget_settled_operations()
         return code
 
-    def preview(self, *extra: str) -> int:
+    def preview(self) -> int:
         """Run `pulumi preview` with its output passed through; its exit code."""
-        return self._loud("preview", *extra)
+        return self._loud("preview")
 
     def destroy(self) -> int:
         """Delete every resource of the stack, also those that a killed run created and could not record."""

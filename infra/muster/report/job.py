@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from muster.report.reader import Reader
+from muster.report.reader import Reader, items
 
 State = Literal["Absent", "Invalid", "Suspended", "Queued", "Starting", "Running", "Restarting", "Complete", "Failed"]
 
@@ -78,12 +78,11 @@ def read(cluster: Reader, namespace: str, name: str, *, log_lines: int = 400) ->
     if trainjob is None:
         return JobView(name, namespace, "Absent", "no such TrainJob in the cluster")
     jobset = cluster.get(f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{namespace}/jobsets/{name}")
-    selector = f"jobset.sigs.k8s.io/jobset-name={name}"
-    pods = _items(cluster.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector))
+    pods = _pods(cluster, namespace, name)
     events: Sequence[Mapping[str, Any]] = ()
     if not pods:
         about = f"involvedObject.name={name}"
-        events = _items(cluster.get(f"/api/v1/namespaces/{namespace}/events", fieldSelector=about))
+        events = items(cluster.get(f"/api/v1/namespaces/{namespace}/events", fieldSelector=about))
     shown = _pod_to_show(trainjob, pods)
     log = cluster.log(namespace, shown, log_lines) if shown else []
     return judge(trainjob, jobset, pods, events, log)
@@ -92,10 +91,14 @@ def read(cluster: Reader, namespace: str, name: str, *, log_lines: int = 400) ->
 def read_log(cluster: Reader, namespace: str, name: str, lines: int) -> list[str]:
     """Last lines of the pod that a person would look at: rank 0's, or the one that ended first when the job failed."""
     trainjob = cluster.get(f"/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainjobs/{name}") or {}
-    selector = f"jobset.sigs.k8s.io/jobset-name={name}"
-    pods = _items(cluster.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector))
+    pods = _pods(cluster, namespace, name)
     shown = _pod_to_show(trainjob, pods)
     return cluster.log(namespace, shown, lines) if shown else []
+
+
+def _pods(cluster: Reader, namespace: str, name: str) -> Sequence[Mapping[str, Any]]:
+    selector = f"jobset.sigs.k8s.io/jobset-name={name}"
+    return items(cluster.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector))
 
 
 def judge(
@@ -246,8 +249,3 @@ def _why_unscheduled(pods: Sequence[Mapping[str, Any]]) -> str:
 def _condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     conditions: Sequence[Mapping[str, Any]] = obj.get("status", {}).get("conditions") or ()
     return next((c for c in conditions if c["type"] == kind and c["status"] == "True"), None)
-
-
-def _items(listing: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    items: Sequence[Mapping[str, Any]] = (listing or {}).get("items") or ()
-    return items

@@ -1,5 +1,6 @@
 """What reports ask of a cluster, whoever answers."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 Object = dict[str, Any]
@@ -18,3 +19,9 @@ class Reader(Protocol):
 
 class Unreachable(Exception):  # noqa: N818 - a state of the world, not a programming error
     """The API server did not answer; the text says which one and why."""
+
+
+def items(listing: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    """Objects of a list; none where there is no list."""
+    found: Sequence[Mapping[str, Any]] = (listing or {}).get("items") or ()
+    return found

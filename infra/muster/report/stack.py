@@ -6,7 +6,7 @@ from typing import Any
 
 from muster.plan import Plan
 from muster.report import job
-from muster.report.reader import Reader
+from muster.report.reader import Reader, items
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class StackView:
 
 def read(cluster: Reader, plan: Plan) -> StackView:
     """Look at everything that `plan` put on the cluster. Raises muster.report.reader.Unreachable."""
-    records = _items(cluster.get("/api/v1/secrets", labelSelector="owner=helm"))
-    nodes = _items(cluster.get("/api/v1/nodes"))
-    queues = _items(cluster.get("/apis/scheduling.volcano.sh/v1beta1/queues")) if plan.queues else ()
+    records = items(cluster.get("/api/v1/secrets", labelSelector="owner=helm"))
+    nodes = items(cluster.get("/api/v1/nodes"))
+    queues = items(cluster.get("/apis/scheduling.volcano.sh/v1beta1/queues")) if plan.queues else ()
     return StackView(
         stack=plan.stack,
         releases={release.name: _release_status(records, release.name, release.namespace) for release in plan.releases},
@@ -94,8 +94,3 @@ def _pool(name: str, wanted: int, selector: Mapping[str, str], nodes: Sequence[M
 def _queue_state(queues: Sequence[Mapping[str, Any]], name: str) -> str:
     found = next((queue for queue in queues if queue["metadata"]["name"] == name), None)
     return str(found.get("status", {}).get("state", "Unknown")) if found else "absent"
-
-
-def _items(listing: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    items: Sequence[Mapping[str, Any]] = (listing or {}).get("items") or ()
-    return items
