@@ -18,7 +18,7 @@ def show(engine: Engine) -> None:
     """Print the summary of a stack that is up."""
     environ = {**os.environ, **engine.environment}
     plan = stacks.from_file(engine.stack, ROOT, environ)
-    view = report.read(Kube(Path(str(plan.cluster.kubeconfig)), plan.cluster.context), plan)
+    view = report.read(Kube.from_file(Path(str(plan.cluster.kubeconfig)), plan.cluster.context), plan)
     resources = [item for item in engine.state().get("resources", ()) if item["type"] != "pulumi:pulumi:Stack"]
     console.print()
     console.print(text.stack_screen(view))

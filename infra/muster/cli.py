@@ -114,4 +114,4 @@ def reader(made: Plan):  # type: ignore[no-untyped-def]
     """The stack's cluster."""
     from muster.kube import Kube  # noqa: PLC0415 - the Kubernetes client takes half a second to import
 
-    return Kube(Path(str(made.cluster.kubeconfig)), made.cluster.context)
+    return Kube.from_file(Path(str(made.cluster.kubeconfig)), made.cluster.context)

@@ -1,7 +1,8 @@
 """Reads of the Kubernetes API as plain JSON: the only module that opens a connection to a cluster."""
 
+import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -13,16 +14,29 @@ CONNECT_S, READ_S = 5.0, 30.0
 
 
 class Kube:
-    """A `Reader` on one cluster, by kubeconfig and context."""
+    """A `Reader` on one cluster, through a client of its API."""
 
-    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
+    def __init__(self, api: Any) -> None:
+        self._api: Any = api
+        self._core: Any = client.CoreV1Api(api)
+
+    @classmethod
+    def from_file(cls, kubeconfig: Path, context: str | None = None) -> Self:
+        """By kubeconfig file and context. Raises Unreachable."""
         if not kubeconfig.is_file():
             raise Unreachable(f"there is no kubeconfig {kubeconfig}; start the cluster (make up), or set KUBECONFIG")
         try:
-            self._api: Any = config.new_client_from_config(config_file=str(kubeconfig), context=context)
+            return cls(config.new_client_from_config(config_file=str(kubeconfig), context=context))
         except config.ConfigException as error:
             raise Unreachable(f"kubeconfig {kubeconfig}: {error}") from None
-        self._core: Any = client.CoreV1Api(self._api)
+
+    @classmethod
+    def from_text(cls, kubeconfig: str) -> Self:
+        """By a kubeconfig as JSON text. Raises Unreachable."""
+        try:
+            return cls(config.new_client_from_config_dict(json.loads(kubeconfig)))
+        except config.ConfigException as error:
+            raise Unreachable(f"the cluster's kubeconfig: {error}") from None
 
     def get(self, path: str, **params: str) -> Object | None:
         """See `Reader.get`. Raises Unreachable."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,20 +37,20 @@ class Online(_Model):
 
 
 class Chart(_Model):
-    """One chart and how it is cut from its pinned Go module."""
+    """One chart: how it is cut from its pinned Go module, or, without one, the published archive alone."""
 
-    tool: str
+    tool: str = ""
     """Folder of local/tools/ that pins the module."""
-    module: str
-    version: str
+    module: str = ""
+    version: str = ""
     folder: str = ""
     """The chart inside the module."""
     only: tuple[str, ...] = ()
     """Folders of CRD files: the chart is made of these alone."""
     cuts: tuple[Cut, ...] = ()
     online: Online
-    digest: str
-    """sha256 over the sorted paths and contents of the materialised chart."""
+    digest: str = ""
+    """sha256 over the sorted paths and contents of the materialised chart; empty until it was fetched once."""
 
 
 class Release(_Model):
@@ -64,6 +64,23 @@ class Release(_Model):
     values: dict[str, Any] = {}
     timeout: Annotated[int, Field(gt=0)] = 300
     """Seconds Helm may wait for readiness."""
+    pools: Literal["", "gpus", "efa"] = ""
+    """What a pool must have for this release to be installed; empty: always installed."""
+    images: Mapping[str, str] = {}
+    """Dotted paths of values that name an image's repository or registry, with the name that a mirror copies."""
+
+
+class Bad(_Model):
+    """Versions of a chart that are known to be bad, alone or with pools of some kind."""
+
+    chart: str
+    since: str = "0"
+    below: str
+    pools: Literal["", "gpus", "efa"] = ""
+    families: tuple[str, ...] = ()
+    """Families of instance types that are hit; empty: all."""
+    why: str
+    source: str
 
 
 class Releases(_Model):
@@ -73,6 +90,7 @@ class Releases(_Model):
     deepspeed: Mapping[str, str]
     charts: Mapping[str, Chart]
     releases: Mapping[str, Release]
+    bad: tuple[Bad, ...] = ()
 
 
 def load(path: Path = FILE) -> Releases:

@@ -161,10 +161,16 @@ def load(root: Path) -> Repository:
     return Repository({one.name: one for one in templates}, {one.name: one for one in workloads}, launcher)
 
 
+def node_pod(runtime: Document) -> Document:
+    """The spec of the pods of a runtime's manifest."""
+    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    pod: Document = job["template"]["spec"]["template"]["spec"]
+    return pod
+
+
 def node_container(runtime: Document) -> Document:
     """The container `node` of a runtime's manifest."""
-    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
-    containers: list[Document] = job["template"]["spec"]["template"]["spec"]["containers"]
+    containers: list[Document] = node_pod(runtime)["containers"]
     return next(container for container in containers if container["name"] == NODE)
 
 

@@ -1,9 +1,11 @@
 """A stack by name: its file, the checkout and the locked set joined into a plan."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
-from muster import catalog, places, plan, releases, repository, settings
+from muster import catalog, moments, places, plan, releases, repository, settings
+from muster.catalog import services
 from muster.plan import Plan
 from muster.settings import Settings
 
@@ -31,15 +33,23 @@ def declared(name: str, root: Path) -> Settings:
     return settings.read(root / file_of(name), file_of(name))
 
 
+def _now(environ: Mapping[str, str]) -> datetime:
+    """The moment by which dates are judged: that of MUSTER_NOW, so that a plan can be made again, else the present."""
+    told = environ.get("MUSTER_NOW")
+    return moments.parse(told) if told else datetime.now(UTC)
+
+
 def _plan(found: Settings, name: str, root: Path, environ: Mapping[str, str]) -> Plan:
     embedded = found.cluster.provider == "embedded"
     return plan.make(
         found,
         repository.load(root),
         catalog.load(),
-        releases.load().releases,
+        services.load(),
+        releases.load(),
         stack=name,
         source=file_of(name),
+        now=_now(environ),
         charts=CHARTS,
         kubeconfig=str(places.embedded_kubeconfig(environ)) if embedded else environ.get("KUBECONFIG"),
     )

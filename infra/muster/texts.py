@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from muster import durations, gang, names, quantities
+from muster import durations, gang, moments, names, networks, quantities
 from muster.problems import hint, one_of
 
 MISTAKE = "muster"
@@ -117,5 +117,39 @@ Quantity = Annotated[
     Number("a Kubernetes quantity above zero such as 500m, 2 or 16Gi", quantities.PATTERN, above_zero),
     BeforeValidator(_number_as_text),
 ]
+Account = Annotated[str, Text('an account of 12 digits as text, such as "123456789012"', r"^[0-9]{12}$")]
+Region = Annotated[str, Text("a region such as us-west-2", r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+Zone = Annotated[
+    str, Text("the id of a zone such as usw2-az2 (ids mean the same in every account)", r"^[a-z]{3,}[0-9]-az[1-9]$")
+]
+Version = Annotated[str, Text('a minor version as text, such as "1.35"', r"^1\.[0-9]{2}$")]
+Arn = Annotated[str, Text("an ARN such as arn:aws:iam::123456789012:role/admin", r"^arn:aws[a-z-]*:[^\s]+$")]
+Cidr = Annotated[
+    str, Text("a network such as 10.0.0.0/16, no bit set behind the prefix", networks.PATTERN, networks.valid)
+]
+ClusterName = Annotated[
+    str,
+    Text("a name of at most 100 letters, digits, hyphens and underscores", r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"),
+]
+VpcId = Annotated[str, Text("the id of a VPC such as vpc-0a1b2c3d", r"^vpc-[0-9a-f]{8,17}$")]
+SubnetId = Annotated[str, Text("the id of a subnet such as subnet-0a1b2c3d", r"^subnet-[0-9a-f]{8,17}$")]
+Reservation = Annotated[str, Text("the id of a reservation such as cr-0a1b2c3d4e5f60718", r"^cr-[0-9a-f]{8,17}$")]
+Release = Annotated[str, Text("a release such as 1.35.4-20261023", r"^[0-9]+\.[0-9]+\.[0-9]+-[0-9a-f]{8}$")]
+BucketName = Annotated[
+    str,
+    Text(
+        "the name of a bucket: 3 to 63 lower-case letters, digits, hyphens and dots",
+        r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+    ),
+]
+RepositoryName = Annotated[
+    str,
+    Text(
+        "a repository such as team/deepspeed: lower-case letters, digits, . _ - /",
+        r"^(?=.{2,256}$)[a-z0-9]+([._/-][a-z0-9]+)*$",
+    ),
+]
+Email = Annotated[str, Text("an e-mail address", r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Timestamp = Annotated[str, Text("a time in UTC such as 2026-12-01T11:30:00Z", moments.PATTERN, moments.valid)]
 Duration = Annotated[str, Text("a duration above zero such as 90s, 10m or 1h30m", durations.PATTERN, durations.seconds)]
 Scheduler = Annotated[str, Choice(_selectable, tuple(gang.BACKENDS))]

@@ -5,8 +5,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 from muster import catalog, documents, plan, releases, repository, settings
+from muster.catalog import services
 from muster.plan import Plan
 from muster.problems import SettingsError
+
+from tests.unit.planned import NOW
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent / "unit" / "fixtures" / "checkout"
@@ -18,9 +21,11 @@ def planned(path: Path) -> Plan:
         settings.read(path),
         repository.load(CHECKOUT),
         catalog.load(),
-        releases.load().releases,
+        services.load(),
+        releases.load(),
         stack="case",
         source=str(path),
+        now=NOW,
     )
 
 

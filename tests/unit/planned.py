@@ -1,14 +1,18 @@
 """Plans of real and made-up stack files, for tests."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 from muster import catalog, plan, releases, repository, settings
+from muster.catalog import services
 from muster.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKOUT = Path(__file__).parent / "fixtures" / "checkout"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+"""The day on which the tests judge dates."""
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -19,9 +23,11 @@ def of(config: dict[str, Any], *, checkout: Path = CHECKOUT, stack: str = "test"
         declared,
         repository.load(checkout),
         catalog.load(),
-        releases.load().releases,
+        services.load(),
+        releases.load(),
         stack=stack,
         source="FILE",
+        now=NOW,
     )
 
 

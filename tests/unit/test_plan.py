@@ -1,16 +1,18 @@
 """What a plan resolves, and what it doubts."""
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from muster import catalog, gang, plan, releases, repository, settings
+from muster.catalog import services
 from muster.plan import releases as release_plans
 from muster.plan import resources, summary
 from muster.plan.parts import EFA, GPU
 from muster.problems import SettingsError
+from muster.settings import Platform
 
 from tests.unit import planned
 
@@ -33,37 +35,31 @@ def test_the_local_stack() -> None:
 
 def test_releases_come_after_what_they_need() -> None:
     order = [release.name for release in planned.of_stack("local").releases]
-    assert set(order) == set(releases.load().releases)
+    assert set(order) == {name for name, release in releases.load().releases.items() if not release.pools}
     for release in planned.of_stack("local").releases:
         assert all(order.index(need) < order.index(release.name) for need in release.needs)
 
 
-@dataclass(frozen=True)
-class Release:
-    """A release as the plan sees it."""
-
-    chart: str = "c"
-    namespace: str = "n"
-    gang: str = ""
-    needs: tuple[str, ...] = ()
-    values: dict[str, Any] = field(default_factory=dict)
-    timeout: int = 1
+def ordered(**needs: tuple[str, ...]) -> None:
+    """Plan made-up releases by their needs."""
+    made = {name: releases.Release(chart="c", namespace="n", needs=need) for name, need in needs.items()}
+    locked = releases.Releases(kubernetes="1", deepspeed={}, charts={}, releases=made)
+    release_plans.make(locked, gang.BACKENDS["none"], "charts", None, Platform(), services.load())
 
 
 def test_releases_in_a_circle() -> None:
-    circle = {"a": Release(needs=("b",)), "b": Release(needs=("a",))}
     with pytest.raises(SettingsError, match=r"releases: found needs in a circle \((a -> b -> a|b -> a -> b)\)"):
-        release_plans.make(circle, gang.BACKENDS["none"], "charts")
+        ordered(a=("b",), b=("a",))
 
 
 def test_a_release_that_needs_itself() -> None:
     with pytest.raises(SettingsError, match=r"needs in a circle \(a -> a\)"):
-        release_plans.make({"a": Release(needs=("a",))}, gang.BACKENDS["none"], "charts")
+        ordered(a=("a",))
 
 
 def test_a_release_that_needs_what_is_not_there() -> None:
     with pytest.raises(SettingsError, match=r'releases\.a\.needs: found "b"; expected a release of this file'):
-        release_plans.make({"a": Release(needs=("b",))}, gang.BACKENDS["none"], "charts")
+        ordered(a=("b",))
 
 
 def test_every_gang_backend_with_a_scheduler_has_a_release() -> None:
@@ -119,9 +115,11 @@ def test_a_workload_that_no_config_map_holds() -> None:
             declared,
             replace(checkout, workloads={"zero3-train": big}),
             catalog.load(),
-            releases.load().releases,
+            services.load(),
+            releases.load(),
             stack="test",
             source="FILE",
+            now=planned.NOW,
         )
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from muster import catalog, plan, releases, repository, settings
+from muster.catalog import services
 from muster.problems import SettingsError
+
+from tests.unit import planned
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -31,9 +34,11 @@ def test_the_mistakes_shown_are_what_such_a_file_gives(tmp_path: Path) -> None:
                 settings.read(path, "stacks/Pulumi.local.yaml"),
                 repository.load(ROOT),
                 catalog.load(),
-                releases.load().releases,
+                services.load(),
+                releases.load(),
                 stack="local",
                 source="stacks/Pulumi.local.yaml",
+                now=planned.NOW,
             )
         problems += [str(problem) for problem in caught.value.problems]
     assert shown == problems

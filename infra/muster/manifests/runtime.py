@@ -7,12 +7,17 @@ from muster import gang
 from muster.manifests.labels import MANAGED
 from muster.plan import resources
 from muster.plan.jobs import DEFAULT_QUEUE
-from muster.plan.parts import RuntimePlan, TaintPlan
+from muster.plan.parts import PoolPlan, RuntimePlan, TaintPlan
 from muster.repository import node_container
 
 LOST_NODE_S = 30
 """Seconds until a pod leaves a node that is gone; Kubernetes' own default of 300 would keep a gang's peers waiting."""
 SHM = "shm"
+PCIE_FAMILIES = ("g5", "g6")
+"""Types whose GPUs meet over PCIe alone, where copies by the GPU itself are about twice as fast.
+
+https://github.com/awslabs/awsome-distributed-training/blob/main/1.architectures/efa-cheatsheet.md
+"""
 
 
 def build(runtime: RuntimePlan) -> dict[str, Any]:
@@ -76,12 +81,32 @@ def _container(container: Any, runtime: RuntimePlan) -> None:
     own = {
         "DS_ACCELERATOR": "cuda" if pool.gpus else "cpu",
         "OMP_NUM_THREADS": str(max(1, resources.cores(pool.requests, pool.limits) // processes)),
+        **_nccl(pool),
     }
     env = container.get("env", [])
     named = {variable["name"] for variable in env}
     container["env"] = [*env, *({"name": name, "value": own[name]} for name in own if name not in named)]
     mounts = [mount for mount in container.get("volumeMounts", []) if mount["name"] != SHM]
     container["volumeMounts"] = [*mounts, {"name": SHM, "mountPath": "/dev/shm"}]  # noqa: S108 - a mount point
+
+
+def _nccl(pool: PoolPlan) -> dict[str, str]:
+    """NCCL and libfabric on a GPU pool, as little as needed: the plugin's tuner decides the rest.
+
+    https://github.com/aws/aws-ofi-nccl/blob/master/doc/efa-env-var.md
+    """
+    if not pool.gpus:
+        return {}
+    made = {"NCCL_DEBUG": "WARN"}
+    if pool.type is not None:
+        # The one interface that a pod has; a list made for hosts may leave it out.
+        made["NCCL_SOCKET_IFNAME"] = "eth0"
+    if pool.efa:
+        # An image without the plugin fails at once, where NCCL would silently fall back to TCP.
+        made |= {"FI_PROVIDER": "efa", "FI_EFA_USE_HUGE_PAGE": "0", "NCCL_NET": "AWS Libfabric"}
+    if pool.type is not None and pool.type.family in PCIE_FAMILIES:
+        made["NCCL_SHM_USE_CUDA_MEMCPY"] = "1"
+    return made
 
 
 def _toleration(taint: TaintPlan) -> dict[str, Any]:

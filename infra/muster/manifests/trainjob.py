@@ -72,7 +72,12 @@ def _patch(job: JobPlan) -> dict[str, Any]:
     volumes += [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for claim, name in claims.items()]
     mounts: list[dict[str, Any]] = [{"name": FILES, "mountPath": WORKLOAD_PATH, "readOnly": True}]
     mounts += [
-        {"name": claims[mount.claim], "mountPath": mount.path, "subPath": mount.sub_path} for mount in job.mounts
+        {
+            "name": claims[mount.claim],
+            "mountPath": mount.path,
+            **({"readOnly": True} if mount.read_only else {"subPath": mount.sub_path}),
+        }
+        for mount in job.mounts
     ]
     pod = {"volumes": volumes, "containers": [{"name": NODE, "volumeMounts": mounts}]}
     template: dict[str, Any] = {

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from muster import gang, names
 from muster.catalog import Catalog
+from muster.catalog.services import Services
 from muster.plan import jobs, pools, releases, runtimes, volumes
+from muster.plan.aws import environment
+from muster.plan.aws.parts import AwsPlan
 from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.plan.parts import (
@@ -23,12 +27,13 @@ from muster.plan.parts import (
     RuntimePlan,
     TaintPlan,
 )
-from muster.plan.releases import Release
 from muster.problems import SettingsError
+from muster.releases import Releases
 from muster.repository import Repository
-from muster.settings import ExistingCluster, HostPath, Settings
+from muster.settings import S3, AwsCluster, ExistingCluster, FsxLustre, HostPath, Settings
 
 __all__ = [
+    "AwsPlan",
     "ClaimPlan",
     "ClusterPlan",
     "FilesPlan",
@@ -38,7 +43,6 @@ __all__ = [
     "Plan",
     "PoolPlan",
     "QueuePlan",
-    "Release",
     "ReleasePlan",
     "RuntimePlan",
     "TaintPlan",
@@ -53,21 +57,23 @@ def make(
     settings: Settings,
     repository: Repository,
     catalog: Catalog,
-    releases_: Mapping[str, Release],
+    services: Services,
+    locked: Releases,
     *,
     stack: str,
     source: str,
+    now: datetime,
     kubeconfig: str | None = None,
     charts: str = "charts",
 ) -> Plan:
     """The plan of a stack.
 
     `source` is the stack file that mistakes name, `kubeconfig` the one to use where the stack file names none, `charts`
-    the folder of materialised charts. Raises SettingsError with every mistake in how the parts fit together.
+    the folder of materialised charts, `now` the moment by which dates are judged. Raises SettingsError with every mistake in how the parts fit together.
     """
     notes = Notes(source)
     backend = gang.BACKENDS[settings.platform.gang.scheduler]
-    inputs = Inputs(settings, repository, catalog, backend, notes)
+    inputs = Inputs(settings, repository, catalog, services, now, backend, notes)
     if re.match(names.LABEL_1123, stack) is None:
         notes.phrase("", f'the stack name "{stack}"', "lower-case letters, digits and hyphens, as in Pulumi.dev.yaml")
     if settings.queues and backend.queue_annotation is None:
@@ -79,11 +85,14 @@ def make(
     )
     made_jobs = _known({name: jobs.make(name, job, made_runtimes, inputs) for name, job in settings.jobs.items()})
     claims = volumes.claims(stack, settings, notes)
+    made_aws = environment.make(stack, made_pools, inputs)
+    if made_aws is None:
+        _not_on_aws(settings, notes)
     _doubts(settings, notes)
     if notes.problems:
         raise SettingsError(notes.problems)
 
-    made_releases = releases.make(releases_, backend, charts)
+    made_releases = releases.make(locked, backend, charts, made_aws, settings.platform, services)
     files = {
         (made.namespace, made.name): made
         for job in settings.jobs.values()
@@ -91,6 +100,7 @@ def make(
     }
     return Plan(
         stack=stack,
+        source=source,
         cluster=_cluster(settings, stack, kubeconfig),
         namespaces=_namespaces(settings, made_releases),
         releases=made_releases,
@@ -102,6 +112,7 @@ def make(
         runtimes=tuple(made_runtimes.values()),
         jobs=tuple(made_jobs.values()),
         warnings=tuple(notes.warnings),
+        aws=made_aws,
     )
 
 
@@ -116,13 +127,28 @@ def _cluster(settings: Settings, stack: str, kubeconfig: str | None) -> ClusterP
             return ClusterPlan(
                 "existing", cluster.kubeconfig or kubeconfig, cluster.context, cluster.identity or identity
             )
+        case AwsCluster():
+            return ClusterPlan("aws", kubeconfig, None, identity)
         case _:
             return ClusterPlan("embedded", kubeconfig, None, identity)
 
 
 def _namespaces(settings: Settings, made: tuple[ReleasePlan, ...]) -> tuple[str, ...]:
     wanted = {release.namespace for release in made} | {job.namespace for job in settings.jobs.values()}
-    return tuple(sorted(wanted - volumes.existing_namespaces(settings)))
+    return tuple(sorted(wanted - volumes.existing_namespaces(settings) - {*jobs.CLUSTER_NAMESPACES}))
+
+
+def _not_on_aws(settings: Settings, notes: Notes) -> None:
+    """Note what only AWS has."""
+    for name, storage in settings.storage.items():
+        if isinstance(storage, FsxLustre | S3):
+            notes.problem(f"storage.{name}.kind", storage.kind, "another kind: the cluster's provider is not aws")
+    if settings.budget.model_fields_set:
+        notes.phrase("budget", "a budget", "none: the cluster's provider is not aws, nothing here has a price")
+    for key in ("gpu_operator", "mirror", "registry"):
+        if key in settings.platform.model_fields_set:
+            name = {"gpu_operator": "gpuOperator"}.get(key, key)
+            notes.phrase(f"platform.{name}", "a key of AWS stacks", "nothing: the cluster's provider is not aws")
 
 
 def _doubts(settings: Settings, notes: Notes) -> None:
@@ -132,6 +158,10 @@ def _doubts(settings: Settings, notes: Notes) -> None:
             notes.warning(f"storage.{name}", "a folder of each node is shared only where the cluster has one node")
         if name not in used:
             notes.warning(f"storage.{name}", "no job mounts it, so no claim is made")
+        if isinstance(storage, HostPath) and isinstance(settings.cluster, AwsCluster):
+            notes.problem(
+                f"storage.{name}.kind", storage.kind, "fsx-lustre, s3 or a claim: nodes on AWS share no folder"
+            )
     bound = {runtime.pool for runtime in settings.runtimes.values()}
     for name, pool in settings.pools.items():
         if pool.existing is not None and name not in bound:

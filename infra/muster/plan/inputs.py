@@ -1,8 +1,10 @@
 """Everything that planning looks at."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from muster.catalog import Catalog
+from muster.catalog.services import Services
 from muster.gang import Backend
 from muster.plan.notes import Notes
 from muster.repository import Repository
@@ -16,5 +18,7 @@ class Inputs:
     settings: Settings
     repository: Repository
     catalog: Catalog
+    services: Services
+    now: datetime
     backend: Backend
     notes: Notes

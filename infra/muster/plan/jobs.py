@@ -16,6 +16,7 @@ FILES_LIMIT_BYTES = 1024**2 - 16 * 1024
 """Data of one ConfigMap, with room for its metadata: https://kubernetes.io/docs/concepts/configuration/configmap/"""
 TRAINER_LIST_LIMIT = 128
 """Arguments, and variables, of a TrainJob: https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/apis/trainer/v1alpha1/trainjob_types.go"""
+POD_INTERFACE = "eth0"
 CLUSTER_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Namespaces that every cluster has."""
 
@@ -128,14 +129,23 @@ def _check_workload(key: str, job: Job, workload: Workload, notes: Notes) -> Non
 def _check_size(name: str, job: Job, runtime: RuntimePlan, inputs: Inputs) -> None:
     """What the job asks for against what its pool and queue have."""
     key, pool, notes = f"jobs.{name}", runtime.pool, inputs.notes
-    if job.nodes > pool.pods:
+    if not pool.nodes and job.wait == "none":
+        notes.warning(f"{key}.nodes", f"pool {pool.name} has no nodes now: the job waits until it has")
+    elif job.nodes > pool.pods:
         notes.problem(f"{key}.nodes", job.nodes, f"at most {pool.pods}: pool {pool.name} has room for so many pods")
     if job.resources is not None:
         own = resources.complete(job.resources.requests, job.resources.limits)
         requests, limits = {**pool.requests, **own[0]}, {**pool.limits, **own[1]}
-        resources.check(f"{key}.resources", requests, limits, pool.type, notes)
+        resources.check(f"{key}.resources", requests, limits, pool.type, notes, efa=pool.efa)
         if not pool.gpus and resources.gpus(limits):
             notes.phrase(f"{key}.resources.limits.{GPU}", "GPUs", f"none: pool {pool.name} has no GPUs")
+    if job.nodes > 1 and pool.gpus and pool.type is not None and pool.type.efa_interfaces and not pool.efa:
+        notes.warning(f"{key}.nodes", f"the nodes talk over TCP: pool {pool.name} has efa: false")
+    sockets = job.env.get("NCCL_SOCKET_IFNAME", "")
+    if sockets.startswith("^") and any(POD_INTERFACE.startswith(part) for part in sockets[1:].split(",") if part):
+        # https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html#nccl-socket-ifname
+        expected = f"a list that leaves {POD_INTERFACE}, the only interface of a pod, in"
+        notes.problem(f"{key}.env.NCCL_SOCKET_IFNAME", sockets, expected)
     each = gpus(job, runtime)
     if each and (job.processes_per_node or 0) > each:
         notes.problem(f"{key}.processesPerNode", job.processes_per_node, f"at most {each}, the GPUs of a pod")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from muster.catalog import InstanceType
 from muster.gang import Backend
+from muster.plan.aws.parts import AwsPlan
 
 Document = Mapping[str, Any]
 GPU = "nvidia.com/gpu"
@@ -17,7 +18,7 @@ POOL_LABEL = "muster.dev/pool"
 class ClusterPlan:
     """The one cluster of the stack; `identity` names it in the stack's state and never changes."""
 
-    provider: Literal["embedded", "existing"]
+    provider: Literal["embedded", "existing", "aws"]
     kubeconfig: str | None
     context: str | None
     identity: str
@@ -46,7 +47,10 @@ class TaintPlan:
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """Equal nodes and what one pod of a job gets there: `gpus` are its own, `shared_memory` is the size of /dev/shm."""
+    """Equal nodes and what one pod of a job gets there: `gpus` are its own, `shared_memory` is the size of /dev/shm.
+
+    `efa` are the EFA interfaces of a node.
+    """
 
     name: str
     type: InstanceType | None
@@ -59,6 +63,7 @@ class PoolPlan:
     limits: Mapping[str, str]
     gpus: int
     shared_memory: str
+    efa: int = 0
 
     @property
     def pods(self) -> int:
@@ -88,7 +93,10 @@ class QueuePlan:
 
 @dataclass(frozen=True)
 class ClaimPlan:
-    """A PersistentVolumeClaim of this stack: on `volume` and its `host_path`, or made by `storage_class`."""
+    """A PersistentVolumeClaim of this stack: made by `storage_class`, or on a `volume` of this stack.
+
+    The volume is a folder of the node (`host_path`), or the stack's file system or bucket of that storage name.
+    """
 
     name: str
     namespace: str
@@ -96,6 +104,8 @@ class ClaimPlan:
     storage_class: str | None = None
     volume: str | None = None
     host_path: str | None = None
+    file_system: str | None = None
+    bucket: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,12 +132,17 @@ class RuntimePlan:
 
 @dataclass(frozen=True)
 class MountPlan:
-    """A claim in a job's pods: its folder `sub_path` at `path`."""
+    """A claim in a job's pods: its folder `sub_path` at `path`; the whole of it, for reading, where that is empty."""
 
     storage: str
     claim: str
     path: str
     sub_path: str
+
+    @property
+    def read_only(self) -> bool:
+        """Whether pods only read it."""
+        return not self.sub_path
 
 
 @dataclass(frozen=True)
@@ -167,9 +182,14 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A stack as it shall be. `namespaces` are those to be made; `releases` stand in the order of their needs."""
+    """A stack as it shall be.
+
+    `source` is the stack file as problems name it, `namespaces` are those to be made, `releases` stand in the order of
+    their needs.
+    """
 
     stack: str
+    source: str
     cluster: ClusterPlan
     namespaces: tuple[str, ...]
     releases: tuple[ReleasePlan, ...]
@@ -181,3 +201,4 @@ class Plan:
     runtimes: tuple[RuntimePlan, ...]
     jobs: tuple[JobPlan, ...]
     warnings: tuple[str, ...]
+    aws: AwsPlan | None = None

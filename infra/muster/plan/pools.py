@@ -9,6 +9,16 @@ from muster.settings import Pool, Resources
 
 GPU_TAINT = TaintPlan(GPU, "true", "NoSchedule")
 """Keeps everything else off GPU nodes; the GPU Operator and the EFA plugin tolerate its key."""
+AWS_KEYS = {
+    "zone": "zone",
+    "capacity": "capacity",
+    "efa": "efa",
+    "ami": "ami",
+    "diskGiB": "disk_gi_b",
+    "repair": "repair",
+    "interruptJobs": "interrupt_jobs",
+}
+"""Keys of a pool, with their fields, that mean something for machines that this stack makes on AWS."""
 SIMULATED_TAINT = TaintPlan("kwok.x-k8s.io/node", "fake", "NoSchedule")
 """Keeps what must really run off simulated nodes: https://kwok.sigs.k8s.io/docs/user/kwok-manage-nodes-and-pods/"""
 
@@ -23,11 +33,15 @@ def make(name: str, pool: Pool, inputs: Inputs) -> PoolPlan | None:
     if pool.existing is not None:
         return _existing(name, pool, pool.existing.node_selector, notes)
     kind = notes.lookup(f"{key}.instanceType", str(pool.instance_type), inputs.catalog.types, "instance type")
-    if not pool.simulated:
+    if not pool.simulated and provider != "aws":
         expected = f"simulated: true, or existing: the provider {provider} makes no machines"
         notes.phrase(f"{key}.instanceType", "real machines", expected)
-    elif provider != "embedded":
+    elif pool.simulated and provider != "embedded":
         notes.problem(f"{key}.simulated", True, "false: only the embedded cluster simulates nodes")
+    if pool.simulated and not pool.nodes:
+        notes.problem(f"{key}.nodes", 0, "at least 1")
+    if provider != "aws":
+        _not_on_aws(key, pool, notes)
     if pool.pods_per_node is not None:
         notes.problem(
             f"{key}.podsPerNode", pool.pods_per_node, "nothing: one pod has a node of an instance type to itself"
@@ -39,7 +53,7 @@ def nodes(pool: PoolPlan) -> tuple[NodePlan, ...]:
     """The simulated nodes of a pool, none where it has real ones."""
     if not pool.simulated or pool.type is None:
         return ()
-    allocatable = {**resources.capacity(pool.type), "pods": "110"}
+    allocatable = {**resources.capacity(pool.type, pool.efa), "pods": "110"}
     return tuple(
         NodePlan(f"{pool.name}-{index}", pool.name, pool.type.name, pool.taints, allocatable)
         for index in range(pool.nodes)
@@ -48,6 +62,9 @@ def nodes(pool: PoolPlan) -> tuple[NodePlan, ...]:
 
 def _existing(name: str, pool: Pool, selector: dict[str, str], notes: Notes) -> PoolPlan | None:
     key = f"pools.{name}"
+    _not_on_aws(key, pool, notes)
+    if not pool.nodes:
+        notes.problem(f"{key}.nodes", 0, "at least 1, what is there")
     if pool.simulated:
         notes.problem(f"{key}.simulated", True, "false: nodes that are there already are no simulation")
     if pool.pod_resources is None:
@@ -78,10 +95,11 @@ def _existing(name: str, pool: Pool, selector: dict[str, str], notes: Notes) -> 
 
 def _typed(name: str, pool: Pool, kind: InstanceType, notes: Notes) -> PoolPlan:
     own = pool.pod_resources or Resources()
-    requests, limits = resources.whole_node(kind)
+    efa = 0 if pool.efa is False else kind.efa_interfaces if kind.gpus else 0
+    requests, limits = resources.whole_node(kind, efa)
     asked, most = resources.complete(own.requests, own.limits)
     requests, limits = {**requests, **asked}, {**limits, **most}
-    resources.check(f"pools.{name}.podResources", requests, limits, kind, notes)
+    resources.check(f"pools.{name}.podResources", requests, limits, kind, notes, efa=efa)
     taints = (*((GPU_TAINT,) if kind.gpus else ()), *((SIMULATED_TAINT,) if pool.simulated else ()), *_taints(pool))
     return PoolPlan(
         name=name,
@@ -95,7 +113,14 @@ def _typed(name: str, pool: Pool, kind: InstanceType, notes: Notes) -> PoolPlan:
         limits=limits,
         gpus=resources.gpus(limits),
         shared_memory=resources.shared_memory(requests, limits),
+        efa=efa,
     )
+
+
+def _not_on_aws(key: str, pool: Pool, notes: Notes) -> None:
+    for name, field in AWS_KEYS.items():
+        if field in pool.model_fields_set:
+            notes.phrase(f"{key}.{name}", "a key of machines on AWS", "nothing: the cluster's provider is not aws")
 
 
 def _taints(pool: Pool) -> tuple[TaintPlan, ...]:

@@ -29,9 +29,9 @@ def complete(requests: Amounts, limits: Amounts) -> tuple[dict[str, str], dict[s
     return {**limits, **requests}, {**devices, **limits}
 
 
-def whole_node(kind: InstanceType) -> tuple[dict[str, str], dict[str, str]]:
-    """Requests and limits of the one pod that has a node of that type to itself."""
-    devices = {GPU: kind.gpus, EFA: kind.efa_interfaces}
+def whole_node(kind: InstanceType, efa: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Requests and limits of the one pod that has a node of that type, with so many EFA interfaces, to itself."""
+    devices = {GPU: kind.gpus, EFA: efa}
     limits = {
         "memory": f"{kind.memory_gib * NODE_SHARE_PERCENT // 100}Gi",
         **{name: str(count) for name, count in devices.items() if count},
@@ -39,9 +39,9 @@ def whole_node(kind: InstanceType) -> tuple[dict[str, str], dict[str, str]]:
     return {"cpu": str(max(1, kind.vcpu * NODE_SHARE_PERCENT // 100)), **limits}, limits
 
 
-def capacity(kind: InstanceType) -> dict[str, str]:
-    """Everything that a node of that type has."""
-    devices = {GPU: kind.gpus, EFA: kind.efa_interfaces}
+def capacity(kind: InstanceType, efa: int) -> dict[str, str]:
+    """Everything that a node of that type, with so many EFA interfaces, has."""
+    devices = {GPU: kind.gpus, EFA: efa}
     return {
         "cpu": str(kind.vcpu),
         "memory": f"{kind.memory_gib}Gi",
@@ -49,8 +49,18 @@ def capacity(kind: InstanceType) -> dict[str, str]:
     }
 
 
-def check(key: str, requests: Amounts, limits: Amounts, kind: InstanceType | None, notes: Notes) -> None:
+def check(
+    key: str, requests: Amounts, limits: Amounts, kind: InstanceType | None, notes: Notes, *, efa: int = 0
+) -> None:
     """Note what can't be: a request above its limit, devices shared, more than a node of that type has."""
+    for name in sorted({*requests, *limits}):
+        if name.startswith("hugepages-"):
+            # https://github.com/awslabs/awsome-distributed-ai/blob/main/micro-benchmarks/nccl-tests/README.md
+            found, expected = (
+                requests.get(name, limits.get(name)),
+                "nothing: nodes have no huge pages, the pod would wait",
+            )
+            notes.problem(f"{key}.{'requests' if name in requests else 'limits'}.{name}", found, expected)
     for name in sorted(requests.keys() & limits.keys()):
         asked, most = quantities.amount(requests[name]), quantities.amount(limits[name])
         if name not in OVERCOMMITTED and asked != most:
@@ -64,14 +74,14 @@ def check(key: str, requests: Amounts, limits: Amounts, kind: InstanceType | Non
             notes.problem(f"{key}.requests.{name}", requests.get(name, limits.get(name)), "a whole number of devices")
     if kind is None:
         return
-    have = capacity(kind)
+    have = capacity(kind, efa)
     for part, amounts in (("requests", requests), ("limits", limits)):
         for name, asked_text in sorted(amounts.items()):
             copied = part == "requests" and limits.get(name) == asked_text
             if copied or name not in ("cpu", "memory", GPU, EFA):
                 continue
             if quantities.amount(asked_text) > quantities.amount(have.get(name, "0")):
-                expected = f"at most {have.get(name, '0')}, what one {kind.name} has"
+                expected = f"at most {have.get(name, '0')}, what one {kind.name} of the pool has"
                 notes.problem(f"{key}.{part}.{name}", asked_text, expected)
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from muster.plan.images import mirrored
 from muster.plan.inputs import Inputs
+from muster.plan.notes import Notes
 from muster.plan.parts import PoolPlan, RuntimePlan
-from muster.repository import node_container
+from muster.repository import Template, node_container, node_pod
 from muster.settings import Runtime
 
 
@@ -21,4 +23,19 @@ def make(name: str, runtime: Runtime, pools: Mapping[str, PoolPlan], inputs: Inp
             notes.problem(f"{key}.image", None, f"a container image, for {template.file} names none")
     if template is None or pool is None or image is None:
         return None
+    _check_volumes(key, template, notes)
+    mirror = inputs.settings.platform.mirror
+    image = mirrored(image, mirror.registry if mirror else None)
     return RuntimePlan(name, template.document, repository.launcher, pool, image, inputs.backend)
+
+
+def _check_volumes(key: str, template: Template, notes: Notes) -> None:
+    """Note a template that mounts the fabric's devices by hand: on p6-b200 that breaks what the EFA plugin gives.
+
+    https://github.com/aws-samples/aws-do-eks/pull/63
+    """
+    for volume in node_pod(template.document).get("volumes", []):
+        path = str(volume.get("hostPath", {}).get("path", ""))
+        if path.startswith("/dev/infiniband"):
+            expected = f"no such volume in {template.file}: the EFA plugin gives pods the devices they ask for"
+            notes.phrase(f"{key}.template", f"a host path {path}", expected)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from muster import durations
+from muster import durations, moments
+from muster.catalog.services import HOURS_PER_MONTH
+from muster.plan.aws.parts import AwsPlan, GroupPlan
 from muster.plan.parts import JobPlan, Plan, PoolPlan
 
 
@@ -12,6 +14,55 @@ class Block:
 
     title: str
     facts: tuple[tuple[str, str], ...]
+
+
+def lines(plan: Plan) -> tuple[str, ...]:
+    """What a preview tells of an environment on AWS: one line for each pool, then the cost of everything."""
+    if plan.aws is None:
+        return ()
+    made = [f"pool {group.pool}: {' · '.join(_machine_facts(group, plan.aws))}" for group in plan.aws.groups]
+    cost = plan.aws.cost
+    parts = ", ".join(f"{name} ${usd:.2f}" for name, usd in cost.lines if round(usd, 2))
+    total = f"${cost.hourly:.2f}/h, ${cost.hourly * 24:,.0f}/day, ${cost.hourly * HOURS_PER_MONTH:,.0f}/month"
+    return (*made, f"cost: {total} at on-demand prices of {cost.date} ({parts})")
+
+
+def _machine_facts(group: GroupPlan, aws: AwsPlan) -> list[str]:
+    """Everything of a pool that decides whether it starts, how fast it is and what it costs."""
+    kind, capacity = group.type, group.capacity
+    gpus = f" = {group.nodes * kind.gpus} {kind.gpu_model}-{kind.gpu_memory_gib:g}" if kind.gpus else ""
+    facts = [f"{group.nodes} x {kind.name}{gpus}", f"{aws.eks.region} {', '.join(group.zones)}"]
+    match capacity.mode:
+        case "on-demand":
+            rare = kind.gpus and kind.family.startswith("p")
+            facts.append("on-demand" + (", no reservation: may not start" if rare else ""))
+            if capacity.placement_group:
+                facts.append("cluster placement group")
+        case "reservation":
+            facts.append(f"reservation {capacity.reservation}, no placement group")
+        case "capacity-block":
+            starts = f" from {moments.text(capacity.starts)}" if capacity.starts else ""
+            ends = moments.text(capacity.ends) if capacity.ends else ""
+            safe = moments.text(capacity.safe_until) if capacity.safe_until else ""
+            facts.append(f"capacity-block {capacity.reservation}{starts} ends {ends} (last checkpoint {safe})")
+        case "spot":
+            facts.append("spot: one node taken back restarts its gang")
+    if group.efa:
+        facts.append(f"{group.efa} EFA + 1 ENA per node ({group.interfaces} ENIs)")
+    elif kind.gpus:
+        facts.append("no EFA: gangs over several nodes talk over TCP")
+    facts.append(f"{group.addresses} IPs, at most {group.max_pods} pods a node")
+    facts.append(f"AMI {group.ami_eks} {group.release or 'latest'}")
+    if group.quota is not None:
+        facts.append(f"quota {group.quota.code}: {group.quota.vcpu} vCPU")
+    if group.hourly is not None:
+        kind_of = "on-demand-equivalent " if capacity.mode != "on-demand" else ""
+        facts.append(f"{kind_of}${group.hourly:.2f}/h")
+    else:
+        facts.append("no on-demand price")
+    if kind.nccl_floor and group.efa and group.nodes > 1:
+        facts.append(f"NCCL bar >= {kind.nccl_floor} GB/s at 1 GiB")
+    return facts
 
 
 def blocks(plan: Plan) -> tuple[Block, ...]:
@@ -28,8 +79,8 @@ def _pool(pool: PoolPlan) -> Block:
     if pool.gpus:
         model = f" {kind.gpu_model} of {kind.gpu_memory_gib:g} GiB" if kind else ""
         facts.append(("GPUs", f"{pool.pods * pool.gpus}{model}, {pool.gpus} a pod"))
-    if kind is not None and kind.efa_interfaces:
-        facts.append(("fabric", f"{kind.efa_interfaces} EFA interfaces a node"))
+    if pool.efa:
+        facts.append(("fabric", f"{pool.efa} EFA interfaces a node"))
     return Block(f"pool {pool.name}", tuple(facts))
 
 
@@ -40,7 +91,10 @@ def _job(job: JobPlan) -> Block:
         ("runtime", job.runtime),
         ("queue", job.queue or "none"),
     ]
-    facts += [("mount", f"{mount.path} on {mount.claim}, folder {mount.sub_path}") for mount in job.mounts]
+    facts += [
+        ("mount", f"{mount.path} on {mount.claim}, {'read only' if mount.read_only else f'folder {mount.sub_path}'}")
+        for mount in job.mounts
+    ]
     if job.wait != "none":
         facts.append(("wait", f"until {job.wait}, at most {durations.text(job.timeout_s)}"))
     if job.deadline_s is not None:

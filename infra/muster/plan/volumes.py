@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from muster.plan.notes import Notes
 from muster.plan.parts import ClaimPlan, Document, MountPlan
 from muster.repository import node_container
-from muster.settings import Claim, ExistingClaim, HostPath, Job, Settings, Storage
+from muster.settings import S3, Claim, ExistingClaim, FsxLustre, HostPath, Job, Settings, Storage
 
 WORKLOAD_PATH = "/workload"
 """Where every pod finds the files of its workload."""
+ANY_SIZE = "1Ti"
+"""Capacity that a volume must claim to have where its storage has no size."""
 TAKEN = (WORKLOAD_PATH, "/dev", "/proc", "/sys")
 """Paths that belong to the workload's files and to the container runtime, with everything below them."""
 
@@ -40,7 +42,8 @@ def mounts(
                 key, found, f"one in {job.namespace}, the job's namespace: pods mount claims of their own only"
             )
         claim = storage.claim_name if isinstance(storage, ExistingClaim) else storage_name
-        made.append(MountPlan(storage_name, claim, path, f"{name}/run-{job.run}"))
+        sub_path = "" if isinstance(storage, S3) else f"{name}/run-{job.run}"
+        made.append(MountPlan(storage_name, claim, path, sub_path))
     return tuple(made)
 
 
@@ -53,6 +56,12 @@ def claims(stack: str, settings: Settings, notes: Notes) -> tuple[ClaimPlan, ...
             case HostPath() as storage:
                 volume = f"muster.{stack}.{namespace}.{name}"
                 made[namespace, name] = ClaimPlan(name, namespace, storage.size, volume=volume, host_path=storage.path)
+            case FsxLustre() as storage:
+                volume, size = f"muster.{stack}.{namespace}.{name}", f"{storage.size_gi_b}Gi"
+                made[namespace, name] = ClaimPlan(name, namespace, size, volume=volume, file_system=name)
+            case S3() as storage:
+                volume = f"muster.{stack}.{namespace}.{name}"
+                made[namespace, name] = ClaimPlan(name, namespace, ANY_SIZE, volume=volume, bucket=storage.bucket)
             case Claim() as storage:
                 made[namespace, name] = ClaimPlan(name, namespace, storage.size, storage_class=storage.storage_class)
     for namespace, name in used:

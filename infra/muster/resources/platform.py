@@ -32,6 +32,7 @@ def releases(
     """
     made: dict[str, k8s.helm.v3.Release] = {}
     for plan in plans:
+        where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
         made[plan.name] = k8s.helm.v3.Release(
             plan.name,
             name=plan.name,
@@ -41,7 +42,7 @@ def releases(
             timeout=plan.timeout_s,
             opts=pulumi.ResourceOptions(
                 provider=cluster.provider,
-                depends_on=[namespaces[plan.namespace], *(made[need] for need in plan.needs)],
+                depends_on=[*where, *(made[need] for need in plan.needs)],
                 hooks=pulumi.ResourceHookBinding(on_error=[cluster.release_blocked]),
             ),
         )

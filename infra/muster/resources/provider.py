@@ -1,5 +1,6 @@
 """The one cluster that a stack's resources go to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -20,15 +21,27 @@ class Cluster:
     foreign_namespace: pulumi.ResourceHook
 
 
-def connect(plan: ClusterPlan, forget: ForgetRelease, is_foreign: IsForeign) -> Cluster:
-    """Provider and hooks of a stack.
+def connect(
+    plan: ClusterPlan,
+    forget: ForgetRelease,
+    is_foreign: IsForeign,
+    kubeconfig: pulumi.Output[str] | None = None,
+    ready: Sequence[pulumi.Resource] = (),
+) -> Cluster:
+    """Provider and hooks of a stack; `kubeconfig` is that of a cluster that the stack itself makes.
+
+    Everything in the cluster comes after `ready` and goes before it, because it depends on its provider.
 
     `cluster_identifier` never changes in the life of a stack, so that a kubeconfig unknown in a preview, or kept
     elsewhere on another machine, can't preview as "replace everything".
     https://github.com/pulumi/pulumi/issues/4326
     """
     provider = k8s.Provider(
-        "kubernetes", kubeconfig=plan.kubeconfig, context=plan.context, cluster_identifier=plan.identity
+        "kubernetes",
+        kubeconfig=plan.kubeconfig if kubeconfig is None else kubeconfig,
+        context=plan.context,
+        cluster_identifier=plan.identity,
+        opts=pulumi.ResourceOptions(depends_on=list(ready)),
     )
     return Cluster(
         provider,

@@ -34,16 +34,29 @@ def queues(
     return {plan.name: custom(f"queue-{plan.name}", queue.build(plan), cluster, depends_on) for plan in plans}
 
 
+def storage_class(cluster: Cluster) -> pulumi.Resource:
+    """The default class of volumes on AWS."""
+    return _plain(k8s.storage.v1.StorageClass, "gp3", storage.GP3, cluster, [])
+
+
 def claims(
-    plans: Sequence[ClaimPlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]
+    plans: Sequence[ClaimPlan],
+    cluster: Cluster,
+    namespaces: Mapping[str, pulumi.Resource],
+    file_systems: Mapping[str, Mapping[str, Any]],
+    region: str,
 ) -> dict[tuple[str, str], pulumi.Resource]:
-    """Shared volumes by (namespace, claim); a host path is a PersistentVolume of its own and its claim."""
+    """Shared volumes by (namespace, claim); one of the stack's own is a PersistentVolume and its claim.
+
+    `file_systems` are outputs of the stack's file systems by storage name, `region` is where its buckets are.
+    """
     made: dict[tuple[str, str], pulumi.Resource] = {}
     for plan in plans:
         where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
         name = f"{plan.namespace}-{plan.name}"
         if plan.volume is not None:
-            where += [_plain(k8s.core.v1.PersistentVolume, f"volume-{name}", storage.volume(plan), cluster, [])]
+            volume = storage.volume(plan, file_systems.get(plan.file_system or ""), region)
+            where += [_plain(k8s.core.v1.PersistentVolume, f"volume-{name}", volume, cluster, [])]
         # A claim that no pod uses yet stays Pending where its class binds late; jobs don't need it bound before.
         document = _annotated(storage.claim(plan), {"pulumi.com/skipAwait": "true"})
         made[plan.namespace, plan.name] = _plain(
@@ -84,7 +97,7 @@ def runtimes(
 def jobs(
     plans: Sequence[JobPlan],
     cluster: Cluster,
-    depends_on: Callable[[JobPlan], Sequence[pulumi.Resource]],
+    depends_on: Callable[[JobPlan], pulumi.Input[Sequence[pulumi.Resource]]],
     connect: Callable[[], Reader] | None,
 ) -> None:
     """TrainJobs, each waited for as its `wait` says; none where `connect` is None.
@@ -108,7 +121,7 @@ def custom(
     name: str,
     document: Document,
     cluster: Cluster,
-    depends_on: Sequence[pulumi.Resource],
+    depends_on: pulumi.Input[Sequence[pulumi.Resource]],
     **options: Any,
 ) -> k8s.apiextensions.CustomResource:
     """A custom resource from its manifest, created again while the webhook that admits it is still starting."""
@@ -120,7 +133,7 @@ def custom(
         spec=document.get("spec"),
         opts=pulumi.ResourceOptions(
             provider=cluster.provider,
-            depends_on=list(depends_on),
+            depends_on=depends_on,
             hooks=pulumi.ResourceHookBinding(on_error=[cluster.webhook_not_ready]),
             **options,
         ),

@@ -5,11 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, ValidationError
 
 from muster import documents, mistakes, schemas
 from muster.problems import Problem, SettingsError, hint, one_of, shown
+from muster.settings.aws import (
+    S3,
+    Ami,
+    AwsCluster,
+    Budget,
+    Capacity,
+    CapacityBlock,
+    FsxLustre,
+    GivenNetwork,
+    OnDemand,
+    OwnNetwork,
+    Reserved,
+    Spot,
+)
+from muster.settings.model import Model
 from muster.texts import (
     AbsolutePath,
     Duration,
@@ -23,22 +37,46 @@ from muster.texts import (
     Namespace,
     Quantity,
     QueueName,
+    RepositoryName,
     ResourceName,
     Scheduler,
     StorageName,
     Subdomain,
+    Zone,
 )
+
+__all__ = [
+    "S3",
+    "Ami",
+    "AwsCluster",
+    "Budget",
+    "CapacityBlock",
+    "Claim",
+    "EmbeddedCluster",
+    "ExistingClaim",
+    "ExistingCluster",
+    "FsxLustre",
+    "GivenNetwork",
+    "GpuOperator",
+    "HostPath",
+    "Job",
+    "OnDemand",
+    "OwnNetwork",
+    "Platform",
+    "Pool",
+    "Reserved",
+    "Resources",
+    "Runtime",
+    "Settings",
+    "Spot",
+    "Storage",
+    "parse",
+    "read",
+    "schema",
+]
 
 NAMESPACE = "muster:"
 """Prefix of this project's keys in a stack file; keys of other namespaces belong to their providers."""
-
-
-class Model(BaseModel):
-    """A map of the stack file: strict types, unknown keys refused, camelCase keys."""
-
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True
-    )
 
 
 class EmbeddedCluster(Model):
@@ -61,7 +99,7 @@ class ExistingCluster(Model):
     """Name of the cluster in the stack's state, never changed in its life; without it, one made of the stack's."""
 
 
-Cluster = Annotated[EmbeddedCluster | ExistingCluster, Field(discriminator="provider")]
+Cluster = Annotated[EmbeddedCluster | ExistingCluster | AwsCluster, Field(discriminator="provider")]
 
 
 class Resources(Model):
@@ -104,14 +142,28 @@ class Pool(Model):
     """Instance type of the nodes, such as p5.48xlarge."""
     simulated: bool = False
     """Nodes that exist on the API server only: schedulers place pods on them, no container runs."""
-    nodes: int = Field(ge=1, le=10_000)
-    """How many nodes."""
+    nodes: int = Field(ge=0, le=10_000)
+    """How many nodes; 0 keeps a pool of machines that this stack makes, without any."""
     pods_per_node: int | None = Field(default=None, ge=1, le=1_000)
     """How many pods of a job one existing node takes; without it, one."""
     pod_resources: Resources | None = None
     """Resources of one pod; without it, those of a whole node of the instance type."""
     taints: Annotated[tuple[Taint, ...], Field(strict=False)] = ()
     """Taints of the nodes; GPU nodes carry nvidia.com/gpu without being told."""
+    zone: Zone | None = None
+    """Zone id of machines on AWS, such as usw2-az2; without it, all zones of the cluster. EFA needs one."""
+    capacity: Capacity | None = None
+    """Where machines on AWS come from; without it, on-demand."""
+    efa: bool | None = None
+    """Whether nodes on AWS get EFA interfaces; without it, as many as the instance type has."""
+    ami: Ami = Ami()
+    """What machines on AWS boot."""
+    disk_gi_b: int = Field(default=200, ge=20, le=16_384, alias="diskGiB")
+    """Root volume of a machine on AWS, in GiB."""
+    repair: bool = True
+    """Let EKS replace a node that it finds broken."""
+    interrupt_jobs: bool = False
+    """Let an update replace nodes on which jobs run; without it, such an update is refused."""
 
 
 class Gang(Model):
@@ -121,11 +173,40 @@ class Gang(Model):
     """Gang scheduler: all pods of a job run or none; `none` serves jobs of one node."""
 
 
+class GpuOperator(Model):
+    """NVIDIA's GPU Operator, installed where AWS pools have GPUs."""
+
+    monitoring: bool = False
+    """Make ServiceMonitors for the GPUs' metrics; needs the Prometheus operator's CRDs on the cluster."""
+
+
+class Mirror(Model):
+    """A registry that holds copies of every image."""
+
+    registry: Image
+    """Host and path put before the name of each image, such as 123456789012.dkr.ecr.us-west-2.amazonaws.com/mirror."""
+
+
+class Registry(Model):
+    """The AWS account's own container registry."""
+
+    repositories: Annotated[tuple[RepositoryName, ...], Field(strict=False)] = ()
+    """Repositories to make; a tag in them can't be moved."""
+    pull_through: bool = False
+    """Cache the public registries that need no credentials: public.ecr.aws, quay.io, registry.k8s.io."""
+
+
 class Platform(Model):
     """What is installed on the cluster."""
 
     gang: Gang = Gang()
     """Gang scheduling."""
+    gpu_operator: GpuOperator = GpuOperator()
+    """GPU drivers' companions."""
+    mirror: Mirror | None = None
+    """Where images are pulled from; without it, from where they are published."""
+    registry: Registry = Registry()
+    """The account's own registry, on AWS."""
 
 
 class Queue(Model):
@@ -170,7 +251,7 @@ class ExistingClaim(Model):
     """Where it is; jobs elsewhere can't use it. Without it, every namespace of a job that uses it has one."""
 
 
-Storage = Annotated[HostPath | Claim | ExistingClaim, Field(discriminator="kind")]
+Storage = Annotated[HostPath | Claim | ExistingClaim | FsxLustre | S3, Field(discriminator="kind")]
 
 
 class Runtime(Model):
@@ -236,6 +317,8 @@ class Settings(Model):
     """Runtimes by name: what the Kubeflow SDK and the jobs of this stack run on."""
     jobs: dict[Label, Job] = {}
     """Training jobs by name."""
+    budget: Budget = Budget()
+    """What the stack may cost."""
 
 
 def parse(config: Mapping[str, object], source: str) -> Settings:

@@ -1,0 +1,24 @@
+"""Moments in UTC as people write them: `2026-12-01T11:30:00Z`."""
+
+from datetime import UTC, datetime
+
+PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+
+
+def parse(text: str) -> datetime:
+    """The moment. Raises ValueError where `text` is none."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def valid(text: str) -> bool:
+    """Whether `text` is a moment that exists."""
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def text(moment: datetime) -> str:
+    """The moment in minutes, as a line for people: `2026-12-01 11:30 UTC`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

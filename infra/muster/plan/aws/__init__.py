@@ -1,0 +1,1 @@
+"""An environment on AWS, planned: network, control plane, node groups, storage, GPU platform, cost."""

@@ -1,0 +1,176 @@
+"""The EKS cluster: its version, who may reach it, its add-ons."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from muster.catalog.services import Services
+from muster.plan.aws.parts import AddonPlan, EksPlan
+from muster.plan.notes import Notes
+from muster.problems import hint, one_of
+from muster.settings import S3, AwsCluster, FsxLustre, Settings
+from muster.settings.aws import LOG_DAYS
+
+WARN_DAYS = 90
+EVERYWHERE = "0.0.0.0/0"
+POLICIES = "arn:{partition}:iam::aws:policy/{name}"
+TOLERATE_ALL: Mapping[str, Any] = {"node": {"tolerateAllTaints": True}}
+CNI_ADDON = "vpc-cni"
+
+
+def make(
+    stack: str, cluster: AwsCluster, settings: Settings, services: Services, now: datetime, notes: Notes
+) -> EksPlan:
+    """The control plane as it will be; what can't be is noted."""
+    key = "cluster"
+    _version(cluster, services, now, notes)
+    refused = [zone for zone in cluster.zones if zone in services.refused_zones]
+    for zone in refused:
+        notes.problem(f"{key}.zones", zone, "another zone: EKS puts no control plane there")
+    if len(set(cluster.zones)) < len(cluster.zones):
+        notes.problem(f"{key}.zones", list(cluster.zones), "each zone once")
+    _zones_of_region(cluster, settings, notes)
+    for admin in cluster.access.admins:
+        _admin(admin, cluster, notes)
+    if EVERYWHERE in cluster.access.public_cidrs:
+        notes.problem(f"{key}.access.publicCidrs", EVERYWHERE, "the networks that need it, not everyone")
+    if not cluster.access.public_cidrs:
+        notes.warning(
+            f"{key}.access.publicCidrs",
+            "the API server answers within the VPC alone: Pulumi must run there, or behind a VPN into it",
+        )
+    if cluster.log_retention_days not in LOG_DAYS:
+        notes.problem(f"{key}.logRetentionDays", cluster.log_retention_days, f"one of {', '.join(map(str, LOG_DAYS))}")
+    partition = cluster.access.admins[0].split(":")[1]
+    return EksPlan(
+        name=cluster.name or f"muster-{stack}",
+        account=cluster.account,
+        region=cluster.region,
+        partition=partition,
+        version=cluster.kubernetes_version,
+        zones=tuple(sorted(set(cluster.zones))),
+        admins=cluster.access.admins,
+        public_cidrs=tuple(sorted(cluster.access.public_cidrs)),
+        support="EXTENDED" if cluster.support == "extended" else "STANDARD",
+        protect=cluster.protect,
+        log_retention_days=cluster.log_retention_days,
+        kms_key=cluster.kms_key,
+        addons=_addons(cluster, settings, services, partition, notes),
+        tags={**cluster.tags, "muster:stack": stack},
+    )
+
+
+def _version(cluster: AwsCluster, services: Services, now: datetime, notes: Notes) -> None:
+    key, version = "cluster.kubernetesVersion", cluster.kubernetes_version
+    support = services.support.get(version)
+    if support is None or version not in services.platform:
+        notes.problem(key, version, one_of(services.platform) + ", what the locked set of versions was made for")
+        return
+    today = now.date()
+    if today > support.extended_until or (today > support.standard_until and cluster.support == "standard"):
+        notes.problem(
+            key, version, f"a newer version, or support: extended: its support ended on {support.standard_until}"
+        )
+        return
+    days = (support.standard_until - today).days
+    if days < 0:
+        rate = services.prices.control_plane["extended"]
+        notes.warning(key, f"{version} is in extended support at ${rate:.2f} an hour until {support.extended_until}")
+    elif days < WARN_DAYS:
+        then = "AWS upgrades the control plane then" if cluster.support == "standard" else "extended support costs more"
+        notes.warning(key, f"standard support of {version} ends in {days} days, on {support.standard_until}: {then}")
+
+
+def _zones_of_region(cluster: AwsCluster, settings: Settings, notes: Notes) -> None:
+    prefix = zone_prefix(cluster.region)
+    named = {f"cluster.zones[{index}]": zone for index, zone in enumerate(cluster.zones)}
+    named |= {f"pools.{name}.zone": pool.zone for name, pool in settings.pools.items() if pool.zone}
+    named |= {
+        f"storage.{name}.zone": storage.zone
+        for name, storage in settings.storage.items()
+        if isinstance(storage, FsxLustre)
+    }
+    for key, zone in named.items():
+        if not zone.startswith(f"{prefix}-az"):
+            notes.problem(key, zone, f"a zone of {cluster.region}, such as {prefix}-az1")
+
+
+def zone_prefix(region: str) -> str:
+    """What the zone ids of a region begin with: usw2 of us-west-2, apne1 of ap-northeast-1.
+
+    https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
+    """
+    area, *middle, number = region.split("-")
+    directions = {"north": "n", "south": "s", "east": "e", "west": "w", "central": "c"}
+    words = "-".join(middle)
+    short = directions.get(words)
+    if short is None:
+        first = next((name for name in ("north", "south") if words.startswith(name)), "")
+        short = directions.get(first, words[:1]) + directions.get(words.removeprefix(first), "")
+    return f"{area}{short}{number}"
+
+
+def _admin(admin: str, cluster: AwsCluster, notes: Notes) -> None:
+    key = "cluster.access.admins"
+    parts = admin.split(":", 5)
+    if len(parts) < 6 or parts[2] != "iam" or not parts[5].startswith(("role/", "user/")):  # noqa: PLR2004 - an ARN's parts
+        role = parts[5].split("/")[1] if len(parts) == 6 and parts[5].startswith("assumed-role/") else "NAME"  # noqa: PLR2004
+        notes.problem(key, admin, f"the role or user itself, such as arn:aws:iam::{cluster.account}:role/{role}")
+    elif parts[4] != cluster.account:
+        notes.warning(key, f"{admin} is of another account than {cluster.account}")
+
+
+def _addons(
+    cluster: AwsCluster, settings: Settings, services: Services, partition: str, notes: Notes
+) -> tuple[AddonPlan, ...]:
+    """Add-ons in the order of their creation; network first, what needs running nodes last.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html
+    """
+
+    def policy(name: str) -> str:
+        return POLICIES.format(partition=partition, name=name)
+
+    versions = cluster.addons
+    # Without these the plugin keeps a whole spare interface ready, 50 addresses of a p5's zone.
+    addresses = {
+        "env": {
+            "WARM_IP_TARGET": str(services.warm_addresses),
+            "MINIMUM_IP_TARGET": str(services.minimum_addresses),
+        }
+    }
+    kinds = {type(storage) for storage in settings.storage.values()}
+    made = [
+        AddonPlan(CNI_ADDON, None, True, addresses, "aws-node", policy("AmazonEKS_CNI_Policy")),
+        AddonPlan("kube-proxy", None, True, {}),
+        AddonPlan("eks-pod-identity-agent", None, True, {}),
+        AddonPlan("coredns", None, False, {}),
+        AddonPlan(
+            "aws-ebs-csi-driver",
+            None,
+            False,
+            TOLERATE_ALL,
+            "ebs-csi-controller-sa",
+            policy("service-role/AmazonEBSCSIDriverPolicy"),
+        ),
+        AddonPlan("eks-node-monitoring-agent", None, False, {}),
+    ]
+    if FsxLustre in kinds:
+        made.append(
+            AddonPlan(
+                "aws-fsx-csi-driver", None, False, TOLERATE_ALL, "fsx-csi-controller-sa", policy("AmazonFSxFullAccess")
+            )
+        )
+    if S3 in kinds:
+        made.append(AddonPlan("aws-mountpoint-s3-csi-driver", None, False, TOLERATE_ALL, "s3-csi-driver-sa", None))
+    names = [addon.name for addon in made]
+    for name in versions:
+        if name not in names:
+            notes.phrase(f"cluster.addons.{name}", "no add-on of this stack", one_of(names) + hint(name, names))
+    return tuple(
+        AddonPlan(
+            a.name, versions.get(a.name), a.early, json.loads(json.dumps(a.configuration)), a.service_account, a.policy
+        )
+        for a in made
+    )

@@ -1,0 +1,112 @@
+"""What only AWS can say before anything is made: whether a zone has a type, quotas suffice, a reservation fits.
+
+Each is asked once in every preview. Credentials that may not ask lead to a warning, never to a failure.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from muster.plan.aws.parts import GroupPlan
+from muster.problems import Problem, SettingsError
+from muster.resources.aws.account import Account
+
+
+def check(groups: Sequence[GroupPlan], account: Account, file: str) -> None:
+    """Ask. Raises SettingsError for what AWS is sure about; `file` is the stack file that it names."""
+    found = [*_offerings(groups, account, file), *_quotas(groups, account, file)]
+    if found:
+        raise SettingsError(found)
+    for group in groups:
+        if group.capacity.reservation is not None:
+            _reservation(group, account, file)
+
+
+def _offerings(groups: Sequence[GroupPlan], account: Account, file: str) -> list[Problem]:
+    """Types that their zone does not have, by DescribeInstanceTypeOfferings."""
+    zones = sorted({zone for group in groups for zone in group.zones})
+    types = sorted({group.type.name for group in groups})
+    try:
+        answer = aws.ec2.get_instance_type_offerings(
+            filters=[{"name": "instance-type", "values": types}, {"name": "location", "values": zones}],
+            location_type="availability-zone-id",
+            opts=pulumi.InvokeOptions(provider=account.provider),
+        )
+    except Exception as error:  # the SDK raises its own kinds for denied, throttled and unreachable
+        pulumi.log.warn(f"zones of the instance types were not checked: {_first_line(error)}")
+        return []
+    sold = set(zip(answer.locations, answer.instance_types, strict=True))
+    return [
+        Problem(
+            file, f"pools.{group.pool}.zone", f"{zone}, where AWS has no {group.type.name}", _elsewhere(group, sold)
+        )
+        for group in groups
+        for zone in group.zones
+        if (zone, group.type.name) not in sold
+    ]
+
+
+def _elsewhere(group: GroupPlan, sold: set[tuple[str, str]]) -> str:
+    zones = sorted(zone for zone, kind in sold if kind == group.type.name)
+    return f"one of {', '.join(zones)}" if zones else "another zone or instance type"
+
+
+def _quotas(groups: Sequence[GroupPlan], account: Account, file: str) -> list[Problem]:
+    """Quotas that are too small, by GetServiceQuota: each counts vCPU of all its pools together."""
+    needed: dict[str, list[GroupPlan]] = defaultdict(list)
+    for group in groups:
+        if group.quota is not None and group.nodes:
+            needed[group.quota.code].append(group)
+    problems = []
+    for code, drawn in sorted(needed.items()):
+        vcpu = sum(group.quota.vcpu for group in drawn if group.quota is not None)
+        pools = ", ".join(group.pool for group in drawn)
+        try:
+            answer = aws.servicequotas.get_service_quota(
+                service_code="ec2", quota_code=code, opts=pulumi.InvokeOptions(provider=account.provider)
+            )
+        except Exception as error:  # as above
+            pulumi.log.warn(f"quota {code} ({vcpu} vCPU for {pools}) was not checked: {_first_line(error)}")
+            continue
+        if vcpu <= answer.value:
+            continue
+        found = f"{vcpu} vCPU of {pools} against quota {code}"
+        expected = f"at most {answer.value:g}, or a raised quota (service ec2, {answer.quota_name})"
+        if all(group.quota is not None and group.quota.counted for group in drawn):
+            problems.append(Problem(file, "pools", found, expected))
+        else:
+            pulumi.log.warn(f"{file}: pools: {found}; expected {expected}, unless capacity blocks don't count")
+    return problems
+
+
+def _reservation(group: GroupPlan, account: Account, file: str) -> None:
+    """Compare a pool with its reservation once that is read; a mismatch fails the program."""
+    reservation = aws.ec2.CapacityReservation.get(
+        f"reservation-{group.pool}", str(group.capacity.reservation), opts=account.options()
+    )
+    zone = aws.get_availability_zone(zone_id=group.zones[0], opts=pulumi.InvokeOptions(provider=account.provider))
+    key = f"pools.{group.pool}"
+
+    def compare(found: Sequence[object]) -> None:
+        kind, where, count = str(found[0]), str(found[1]), int(str(found[2]))
+        problems = []
+        if kind != group.type.name:
+            problems.append(Problem(file, f"{key}.instanceType", group.type.name, f"{kind}, the reservation's"))
+        if where != zone.name:
+            problems.append(
+                Problem(file, f"{key}.zone", f"{zone.zone_id} ({zone.name})", f"{where}, the reservation's")
+            )
+        if count < group.nodes:
+            problems.append(Problem(file, f"{key}.nodes", str(group.nodes), f"at most {count}, what is reserved"))
+        if problems:
+            raise pulumi.RunError(str(SettingsError(problems)))
+
+    pulumi.Output.all(reservation.instance_type, reservation.availability_zone, reservation.instance_count).apply(
+        compare
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,102 @@
+"""File systems of FSx for Lustre, and what the classes of volumes are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from muster.plan.aws.parts import FileSystemPlan
+from muster.resources.aws.account import Account
+from muster.resources.aws.network import Network
+
+LUSTRE_PORTS = ((988, 988), (1018, 1023))
+"""https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html"""
+LINKED = "/s3"
+"""Folder of a file system that its bucket is linked to."""
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """A file system as volumes name it."""
+
+    id: pulumi.Output[str]
+    dns_name: pulumi.Output[str]
+    mount_name: pulumi.Output[str]
+
+
+def file_systems(
+    plans: Sequence[FileSystemPlan], network: Network, nodes: Sequence[pulumi.Input[str]], account: Account
+) -> Mapping[str, FileSystem]:
+    """File systems by name, reachable from `nodes`, the security groups of the nodes."""
+    if not plans:
+        return {}
+    group = aws.ec2.SecurityGroup(
+        "lustre",
+        name=f"{account.eks.name}-lustre",
+        description="Lustre between file systems and nodes",
+        vpc_id=network.vpc,
+        tags={"Name": f"{account.eks.name}-lustre"},
+        opts=account.options(),
+    )
+    sources = {"self": group.id, "nodes": nodes[-1]}
+    rules: list[pulumi.Resource] = []
+    for source, source_id in sources.items():
+        for first, last in LUSTRE_PORTS:
+            rules.append(
+                aws.vpc.SecurityGroupIngressRule(
+                    f"lustre-{source}-{first}",
+                    security_group_id=group.id,
+                    referenced_security_group_id=source_id,
+                    ip_protocol="tcp",
+                    from_port=first,
+                    to_port=last,
+                    opts=account.options(),
+                )
+            )
+    rules.append(
+        aws.vpc.SecurityGroupEgressRule(
+            "lustre",
+            security_group_id=group.id,
+            referenced_security_group_id=group.id,
+            ip_protocol="-1",
+            opts=account.options(),
+        )
+    )
+    return {plan.name: _file_system(plan, network, group, rules, account) for plan in plans}
+
+
+def _file_system(
+    plan: FileSystemPlan,
+    network: Network,
+    group: aws.ec2.SecurityGroup,
+    rules: Sequence[pulumi.Resource],
+    account: Account,
+) -> FileSystem:
+    made = aws.fsx.LustreFileSystem(
+        f"storage-{plan.name}",
+        subnet_ids=network.subnets[plan.zone],
+        storage_capacity=plan.size_gib,
+        storage_type="SSD",
+        deployment_type="PERSISTENT_2",
+        per_unit_storage_throughput=plan.throughput,
+        file_system_type_version="2.15",
+        data_compression_type="LZ4",
+        security_group_ids=[group.id],
+        copy_tags_to_backups=True,
+        tags={"Name": f"{account.eks.name}-{plan.name}"},
+        opts=account.options(*rules, protect=account.eks.protect),
+    )
+    if plan.bucket is not None:
+        # importPath and exportPath are of older deployment types; PERSISTENT_2 has associations.
+        # https://docs.aws.amazon.com/fsx/latest/LustreGuide/create-dra-linked-data-repo.html
+        events = ["NEW", "CHANGED", "DELETED"]
+        aws.fsx.DataRepositoryAssociation(
+            f"storage-{plan.name}",
+            file_system_id=made.id,
+            file_system_path=LINKED,
+            data_repository_path=f"s3://{plan.bucket}",
+            s3={"auto_import_policy": {"events": events}, "auto_export_policy": {"events": events}},
+            opts=account.options(),
+        )
+    return FileSystem(made.id, made.dns_name, made.mount_name)
