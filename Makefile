@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview test check e2e cluster cluster-down tools images charts env bench schema lock clean
+.PHONY: help up down preview test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -50,6 +50,9 @@ images: .venv/ready ## Build every container image and load it into the embedded
 
 charts: .venv/ready ## Materialise the pinned charts and check their digests
 	@$(RUN) charts
+
+catalog: .venv/ready ## Write the instance catalogue from moto's record of EC2 [LIVE=us-west-2: ask AWS there]
+	@$(RUN) catalog $(if $(LIVE),--live $(LIVE))
 
 env: .venv/ready ## Print exports for an own shell: eval "$(make env)" [STACK=local]
 	@$(RUN) env --stack $(STACK)

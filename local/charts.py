@@ -25,6 +25,8 @@ def pin() -> None:
     text = releases.FILE.read_text()
     with tempfile.TemporaryDirectory() as scratch:
         for name, chart in releases.load().charts.items():
+            if not chart.module:
+                continue
             found = digest(cut(name, chart, Path(scratch)))
             # The file is edited as text: it is a document with reasons, which a YAML library would drop.
             text = re.sub(rf'(?ms)(^  {name}:\n.*?^    digest: )"?[0-9a-f]*"?', rf'\g<1>"{found}"', text, count=1)
@@ -34,6 +36,8 @@ def pin() -> None:
 def materialise(into: Path = FOLDER) -> None:
     """Cut every chart that is not there or not as pinned, and check its digest. Raises Problem."""
     for name, chart in releases.load().charts.items():
+        if not chart.module:
+            continue
         folder = into / name
         if digest(folder) == chart.digest:
             continue

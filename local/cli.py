@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from muster.problems import SettingsError
 from muster.report.reader import Unreachable
 
 from local import bench as benchmark
-from local import charts, cluster, images, packages, summary, toolchain
+from local import catalog, charts, cluster, images, packages, summary, toolchain
 from local.engine import Engine, end_orphans, environment
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
@@ -115,6 +116,21 @@ def materialise_charts(
     if pin:
         charts.pin()
     charts.materialise()
+
+
+@app.command("catalog")
+def write_catalog(
+    live: Annotated[
+        str | None, typer.Option("--live", metavar="REGION", help="Ask AWS about this region, prices included.")
+    ] = None,
+) -> None:
+    """Write the instance catalogue again, from moto's record of EC2 or from what AWS answers."""
+    if live is None:
+        files = catalog.recorded()
+    else:
+        with step(f"asking AWS about {live}"), catalog.clients(live) as (ec2, pricing):
+            files = catalog.asked(live, datetime.now(UTC).date().isoformat(), ec2, pricing)
+    console.print(f"changed: {', '.join(catalog.write(files)) or 'nothing'}")
 
 
 @app.command()

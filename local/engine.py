@@ -28,10 +28,14 @@ WAIT = "MUSTER_WAIT"
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine on one stack. `environment` is complete: nothing else of the caller's environment is used."""
+    """The engine on one stack of the project in `root`.
+
+    `environment` is complete: nothing else of the caller's environment is used.
+    """
 
     stack: str
     environment: Mapping[str, str]
+    root: Path = ROOT
 
     def select(self) -> None:
         """Make the stack in its backend if it is new there. Raises Problem."""
@@ -112,13 +116,13 @@ class Engine:
     def _loud(self, *words: str) -> int:
         """Run with output passed through: live on a terminal, plain lines elsewhere."""
         plain = () if sys.stdout.isatty() else ("--non-interactive", "--suppress-progress")
-        command = ["pulumi", "--cwd", str(ROOT), *words, "--stack", self.stack, *plain]
+        command = ["pulumi", "--cwd", str(self.root), *words, "--stack", self.stack, *plain]
         return subprocess.run(command, env=dict(self.environment), check=False).returncode
 
     def _quiet(self, *words: str, with_stack: bool = True, extra: Mapping[str, str] | None = None) -> str:
         stack = ("--stack", self.stack) if with_stack and words[0] != "stack" else ()
         done = subprocess.run(
-            ["pulumi", "--non-interactive", "--cwd", str(ROOT), *words, *stack],
+            ["pulumi", "--non-interactive", "--cwd", str(self.root), *words, *stack],
             env={**self.environment, **(extra or {})},
             check=False,
             capture_output=True,
@@ -153,8 +157,10 @@ def _program(pid: str) -> str:
         return ""
 
 
-def environment(tools: Mapping[str, Tool], kubeconfig: Path | None) -> dict[str, str]:
+def environment(tools: Mapping[str, Tool], kubeconfig: Path | None, backend: Path | None = None) -> dict[str, str]:
     """Environment for the engine: its tools first on PATH, the project's Python, and the stack's backend.
+
+    `backend` is the folder of a local backend, without it the one beside the embedded cluster.
 
     An embedded stack keeps its state beside its cluster, whatever the user is logged in to, so that both end together.
     Other stacks (`kubeconfig` None: the user's own) use the user's backend, and that same folder only where no backend
@@ -167,7 +173,7 @@ def environment(tools: Mapping[str, Tool], kubeconfig: Path | None) -> dict[str,
     folders = [_side_by_side(tools), *(tool.path.parent for tool in tools.values())]
     chosen = "PULUMI_BACKEND_URL" in env or (Path.home() / ".pulumi" / "credentials.json").exists()
     if kubeconfig is not None or not chosen:
-        backend = state_dir() / "pulumi"
+        backend = backend or state_dir() / "pulumi"
         _install_plugin(backend / "home", tools[PROVIDER])
         folders.remove(tools[PROVIDER].path.parent)
         env["PULUMI_BACKEND_URL"] = f"file://{backend}"

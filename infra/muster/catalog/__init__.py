@@ -1,4 +1,4 @@
-"""Facts about instance types, with their source and date."""
+"""Facts about instance types, with their source and date: `make catalog` writes all but by_hand.json again."""
 
 import json
 from collections.abc import Mapping
@@ -7,16 +7,22 @@ from importlib import resources
 from typing import Any
 
 FALLBACK_REGION = "us-east-1"
+"""Whose price is told where that of another region is not known."""
 
 
 @dataclass(frozen=True)
 class InstanceType:
-    """What one machine of a type has.
+    """What one machine of a type has, as EC2 says: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceTypeInfo.html.
 
-    `gpu_memory_gib` is that of each GPU, `efa_interfaces` the most EFA interfaces, `network_cards` the most interfaces
-    of each card by its index, `network_gbps` the peak of all cards, `usage` how AWS sells it. `nccl_floor` is the
-    all_reduce bus bandwidth in GB/s at 1 GiB over two nodes below which something is wrong; `refused` says why a type
-    can't be used yet.
+    `memory_gib` is main memory, `gpu_memory_gib` that of each GPU, `gpu_model` NVIDIA's name of it or empty.
+    `efa_interfaces` is the most EFA interfaces, `network_cards` the most interfaces of each card by its index,
+    `interfaces` the most of all cards, `ipv4_per_interface` the most addresses of one, `network_gbps` the peak of all
+    cards, the primary one included. `nvme_gb` is what all of `nvme_disks` hold, in 10^9 bytes. `usage` is how AWS sells
+    it: capacity-block, on-demand, spot. `architecture` is x86_64 or arm64.
+
+    by_hand.json adds with a source for each what EC2 doesn't say. `nvswitch`: every GPU reaches every other at full
+    speed. `nccl_floor`: all_reduce bus bandwidth in GB/s at 1 GiB over two nodes, below which something is wrong.
+    `refused`: why a type can't be used yet.
     """
 
     name: str
@@ -46,7 +52,7 @@ class InstanceType:
 
 @dataclass(frozen=True)
 class Price:
-    """On-demand price of a machine with Linux, USD an hour; `region` is where it holds, perhaps not where it was asked for."""
+    """On-demand price of a machine with Linux; `region` is where it holds, perhaps not where it was asked for."""
 
     usd_per_hour: float
     region: str
@@ -55,16 +61,20 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """On-demand prices, USD an hour, by region and type."""
+    """On-demand prices with Linux and shared tenancy, USD an hour, by region and type.
+
+    `dates` is the day of each region's prices, `date` the oldest of them, `source` every source.
+    """
 
     source: str
     date: str
+    dates: Mapping[str, str]
     hourly: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Instance types by name; `source` and `date` say where the facts come from and of which day they are.
+    """Instance types by name; `source` and `date` say where the facts come from and of which day the oldest are.
 
     `offerings` holds the types of each zone id by region, as known: AWS sells more than is recorded here.
     """
@@ -80,7 +90,7 @@ class Catalog:
         for where in (region, FALLBACK_REGION):
             usd = self.prices.hourly.get(where, {}).get(type_name)
             if usd is not None:
-                return Price(usd, where, self.prices.date)
+                return Price(usd, where, self.prices.dates[where])
         return None
 
 
@@ -88,39 +98,18 @@ def parse(
     document: Mapping[str, Any], by_hand: Mapping[str, Any], offerings: Mapping[str, Any], prices: Mapping[str, Any]
 ) -> Catalog:
     """A catalog from its JSON documents. Raises KeyError or TypeError where a fact is missing or unknown."""
-    hand = by_hand["types"]
-    types = {
-        name: InstanceType(
-            name=name,
-            vcpu=facts["vcpu"],
-            memory_gib=facts["memoryGiB"],
-            gpus=facts["gpus"],
-            gpu_model=facts["gpuModel"],
-            gpu_memory_gib=facts["gpuMemoryGiB"],
-            efa_interfaces=facts["efaInterfaces"],
-            network_cards=tuple(facts["networkCards"]),
-            interfaces=facts["interfaces"],
-            ipv4_per_interface=facts["ipv4PerInterface"],
-            network_gbps=hand.get(name, {}).get("networkGbps", facts["networkGbps"]),
-            nvme_disks=facts["nvmeDisks"],
-            nvme_gb=facts["nvmeGB"],
-            usage=tuple(facts["usage"]),
-            architecture=facts["architecture"],
-            nvswitch=hand.get(name, {}).get("nvswitch", False),
-            nccl_floor=hand.get(name, {}).get("ncclFloor"),
-            refused=hand.get(name, {}).get("refused"),
-        )
-        for name, facts in document["types"].items()
-    }
     return Catalog(
         source=document["source"],
         date=document["date"],
-        types=types,
+        types={
+            name: _instance_type(name, facts, by_hand["types"].get(name, {}))
+            for name, facts in document["types"].items()
+        },
         offerings={
             region: {zone: frozenset(names) for zone, names in zones.items()}
             for region, zones in offerings["regions"].items()
         },
-        prices=Prices(prices["source"], prices["date"], prices["hourly"]),
+        prices=_prices(prices["regions"]),
     )
 
 
@@ -129,3 +118,36 @@ def load() -> Catalog:
     folder = resources.files(__name__)
     documents = ("instances.json", "by_hand.json", "offerings.json", "prices.json")
     return parse(*(json.loads(folder.joinpath(name).read_text("utf-8")) for name in documents))
+
+
+def _instance_type(name: str, facts: Mapping[str, Any], by_hand: Mapping[str, Any]) -> InstanceType:
+    return InstanceType(
+        name=name,
+        vcpu=facts["vcpu"],
+        memory_gib=facts["memoryGiB"],
+        gpus=facts["gpus"],
+        gpu_model=facts["gpuModel"],
+        gpu_memory_gib=facts["gpuMemoryGiB"],
+        efa_interfaces=facts["efaInterfaces"],
+        network_cards=tuple(facts["networkCards"]),
+        interfaces=facts["interfaces"],
+        ipv4_per_interface=facts["ipv4PerInterface"],
+        network_gbps=by_hand.get("networkGbps", facts["networkGbps"]),
+        nvme_disks=facts["nvmeDisks"],
+        nvme_gb=facts["nvmeGB"],
+        usage=tuple(facts["usage"]),
+        architecture=facts["architecture"],
+        nvswitch=by_hand.get("nvswitch", False),
+        nccl_floor=by_hand.get("ncclFloor"),
+        refused=by_hand.get("refused"),
+    )
+
+
+def _prices(regions: Mapping[str, Mapping[str, Any]]) -> Prices:
+    dates = {region: known["date"] for region, known in regions.items()}
+    return Prices(
+        source="; ".join(dict.fromkeys(known["source"] for known in regions.values())),
+        date=min(dates.values()),
+        dates=dates,
+        hourly={region: known["hourly"] for region, known in regions.items()},
+    )

@@ -8,7 +8,11 @@ def mirrored(image: str, registry: str | None) -> str:
 
     An image of the mirror itself, and every image without a mirror, keeps its name.
     """
-    if registry is None or image.startswith(f"{registry}/") or image.split("/", maxsplit=1)[0] == registry.split("/")[0]:
+    if (
+        registry is None
+        or image.startswith(f"{registry}/")
+        or image.split("/", maxsplit=1)[0] == registry.split("/")[0]
+    ):
         return image
     first = image.split("/", maxsplit=1)[0]
     full = image if "." in first or ":" in first else f"{DOCKER_HUB}/{image}"

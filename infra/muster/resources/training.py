@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
+from pydantic.alias_generators import to_snake
 
 from muster.manifests import node, queue, runtime, storage, trainjob, workload
 from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan
@@ -147,7 +148,7 @@ def _plain(
     cluster: Cluster,
     depends_on: Sequence[pulumi.Resource],
 ) -> pulumi.Resource:
-    body = {key: value for key, value in document.items() if key not in ("apiVersion", "kind")}
+    body = {to_snake(key): value for key, value in document.items() if key not in ("apiVersion", "kind")}
     return kind(name, opts=pulumi.ResourceOptions(provider=cluster.provider, depends_on=list(depends_on)), **body)
 
 

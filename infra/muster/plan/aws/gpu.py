@@ -7,7 +7,6 @@ from muster.catalog.services import Services
 from muster.plan.aws.parts import AwsPlan, GroupPlan
 from muster.settings import Platform
 
-GPU_OPERATOR, EFA_PLUGIN = "gpu-operator", "aws-efa-k8s-device-plugin"
 K8S_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
 
 
@@ -29,15 +28,11 @@ def values(release: str, groups: Iterable[GroupPlan], platform: Platform, servic
             # Bottlerocket's images advertise GPUs by themselves: two plugins on a node give none, or each twice.
             # https://github.com/bottlerocket-os/bottlerocket/blob/develop/QUICKSTART-EKS.md
             plugin = not any(services.amis[group.ami].device_plugin for group in groups)
-            made: dict[str, Any] = {
+            return {
                 "devicePlugin": {"enabled": plugin},
                 "daemonsets": {"tolerations": tolerations(groups)},
                 "dcgmExporter": {"serviceMonitor": {"enabled": platform.gpu_operator.monitoring}},
             }
-            if not plugin:
-                # https://github.com/NVIDIA/gpu-operator/issues/486
-                made["validator"] = {"plugin": {"env": [{"name": "WITH_WORKLOAD", "value": "false"}], "enabled": False}}
-            return made
         case "efa-device-plugin":
             return {
                 "tolerations": tolerations(groups),

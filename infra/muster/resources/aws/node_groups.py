@@ -142,7 +142,7 @@ def _group(
                 custom_timeouts=PATIENCE,
                 # GPU capacity is rarely there twice: the old machines go before the new ones come.
                 delete_before_replace=bool(plan.type.gpus),
-                hooks=pulumi.ResourceHookBinding(before_update=[busy], before_delete=[busy]),
+                hooks=pulumi.ResourceHookBinding(before_update=[busy]),
             ),
         ),
     )

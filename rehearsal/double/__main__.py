@@ -1,0 +1,5 @@
+"""`python -m rehearsal.double`."""
+
+from rehearsal.double.provider import main
+
+main()

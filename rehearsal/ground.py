@@ -1,0 +1,84 @@
+"""What is there before a rehearsal begins: the account, its quotas, and everything that the stack names but does not make."""
+
+import base64
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from muster.plan import AwsPlan
+
+from rehearsal.double.nodes import zone_name
+from rehearsal.double.refusals import RESERVATION, SUBNET
+from rehearsal.double.world import Ground, Thing, World
+
+CREDENTIAL = "credential.json"
+VPC = "aws:ec2/vpc:Vpc"
+
+
+def lay(plan: AwsPlan, kubeconfig: Path, folder: Path) -> World:
+    """A world in `folder` for an environment, its EKS endpoint the embedded cluster of `kubeconfig`."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    ground = Ground(
+        account=plan.eks.account,
+        region=plan.eks.region,
+        endpoint=cluster["server"],
+        authority=base64.b64encode(Path(cluster["certificate-authority"]).read_bytes()).decode(),
+        kubeconfig=str(kubeconfig),
+        quotas=_quotas(plan),
+    )
+    world = World.begin(folder, ground, [*_network(plan), *_reservations(plan)])
+    path = folder / CREDENTIAL
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(_credential(user)))
+    return world
+
+
+def _quotas(plan: AwsPlan) -> dict[str, float]:
+    """Twice what the stack needs, so that a pool may grow."""
+    needed: Counter[str] = Counter()
+    for group in plan.groups:
+        if group.quota is not None:
+            needed[group.quota.code] += 2 * max(1, group.nodes) * group.type.vcpu
+    return {code: float(vcpu) for code, vcpu in needed.items()}
+
+
+def _network(plan: AwsPlan) -> list[Thing]:
+    network = plan.network
+    if network.vpc is None:
+        return []
+    made = [Thing(VPC, network.vpc, {"cidrBlock": "10.0.0.0/8"}, {}, seeded=True)]
+    for subnet in network.subnets:
+        inputs = {"vpcId": network.vpc, "cidrBlock": subnet.cidr, "availabilityZoneId": subnet.zone}
+        made.append(Thing(SUBNET, str(subnet.id), inputs, {}, seeded=True))
+    return made
+
+
+def _reservations(plan: AwsPlan) -> list[Thing]:
+    """One for each that a pool names, of its type and in its zone, with room for twice its nodes."""
+    made = []
+    for group in plan.groups:
+        if group.capacity.reservation is not None:
+            inputs = {
+                "instanceType": group.type.name,
+                "availabilityZone": zone_name(plan.eks.region, group.zones[0]),
+                "instancePlatform": "Linux/UNIX",
+                "instanceCount": 2 * max(1, group.nodes),
+            }
+            outputs = {"zoneId": group.zones[0]}
+            made.append(Thing(RESERVATION, group.capacity.reservation, inputs, outputs, seeded=True))
+    return made
+
+
+def _credential(user: dict[str, Any]) -> dict[str, Any]:
+    """https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins."""
+    return {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "kind": "ExecCredential",
+        "status": {
+            "clientCertificateData": Path(user["client-certificate"]).read_text(),
+            "clientKeyData": Path(user["client-key"]).read_text(),
+        },
+    }
