@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
+.PHONY: help up down preview rehearse test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -56,6 +56,9 @@ catalog: .venv/ready ## Write the instance catalogue from moto's record of EC2 [
 
 env: .venv/ready ## Print exports for an own shell: eval "$(make env)" [STACK=local]
 	@$(RUN) env --stack $(STACK)
+
+rehearse: .venv/ready ## Rehearse an AWS environment: double of AWS, real engine and cluster; one JSON line last [STACK=dev]
+	@.venv/bin/python -m rehearsal --stack $(if $(filter local,$(STACK)),dev,$(STACK))
 
 bench: .venv/ready ## Measure start, up, no-op and preview; one JSON line last
 	@$(RUN) bench

@@ -24,6 +24,8 @@ SYSTEM_TYPES = re.compile(r"(m6i|m7i|c7i|r7i|m7g)\.(large|[248]?xlarge)|t3\.(med
 """Types for nodes without GPUs."""
 GPU_MODELS = {"RTX PRO Server 6000": "RTX PRO 6000"}
 """EC2's name of a GPU where it isn't NVIDIA's own: https://aws.amazon.com/ec2/instance-types/g7e/"""
+DECIMAL = 0.1
+"""GiB to which a GPU's memory is told."""
 RECORD = ("5.2.5", "2026-10-27")
 """Release of moto and its day: the last on which its record of EC2 can have been made."""
 TYPES_SOURCE = (
@@ -101,8 +103,10 @@ def asked(region: str, today: str, ec2: Client, pricing: Client, folder: Path = 
 
 @contextmanager
 def clients(region: str) -> Iterator[tuple[Client, Client]]:
-    """boto3 clients of EC2 in the region and of prices; what AWS refuses while they are used becomes a problem."""
-    # 0.25 s to import, which the other commands do not need.
+    """boto3 clients of EC2 in the region and of prices; what AWS refuses while they are used becomes a problem.
+
+    boto3 is imported here alone: it takes a quarter of a second, and every command imports this module.
+    """
     boto3 = importlib.import_module("boto3")
     errors = importlib.import_module("botocore.exceptions")
     try:
@@ -148,14 +152,16 @@ def _facts(described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gib(mib: int) -> float:
-    """GiB with one decimal where that matters: 22.4, but 179 for 179.06."""
+    """GiB with one decimal, whole where less than that is missing or over: 22.4, but 179 for 179.06."""
     gib = mib / 1024
-    return round(gib) if abs(gib - round(gib)) < 0.1 else round(gib, 1)  # noqa: PLR2004 - the decimal of the docstring
+    return round(gib) if abs(gib - round(gib)) < DECIMAL else round(gib, 1)
 
 
 def _zones(sold: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
     pairs = [(offer["Location"], offer["InstanceType"]) for offer in sold if wanted(offer["InstanceType"])]
-    return {zone: sorted(name for where, name in pairs if where == zone) for zone in sorted({zone for zone, _ in pairs})}
+    return {
+        zone: sorted(name for where, name in pairs if where == zone) for zone in sorted({zone for zone, _ in pairs})
+    }
 
 
 def _hourly(region: str, pricing: Client) -> dict[str, float]:

@@ -15,6 +15,8 @@ from rehearsal.double.world import Ground, Thing, World
 
 CREDENTIAL = "credential.json"
 VPC = "aws:ec2/vpc:Vpc"
+SPARE = "cr-0a1b2c3d4e5f60700"
+"""A reservation that every rehearsal has beside those of the stack."""
 
 
 def lay(plan: AwsPlan, kubeconfig: Path, folder: Path) -> World:
@@ -29,7 +31,7 @@ def lay(plan: AwsPlan, kubeconfig: Path, folder: Path) -> World:
         kubeconfig=str(kubeconfig),
         quotas=_quotas(plan),
     )
-    world = World.begin(folder, ground, [*_network(plan), *_reservations(plan)])
+    world = World.begin(folder, ground, [*_network(plan), *_reservations(plan), *_spare(plan)])
     path = folder / CREDENTIAL
     path.touch(mode=0o600)
     path.write_text(json.dumps(_credential(user)))
@@ -70,6 +72,20 @@ def _reservations(plan: AwsPlan) -> list[Thing]:
             outputs = {"zoneId": group.zones[0]}
             made.append(Thing(RESERVATION, group.capacity.reservation, inputs, outputs, seeded=True))
     return made
+
+
+def _spare(plan: AwsPlan) -> list[Thing]:
+    """A reservation that no pool names, of the last GPU pool's type and zone, to move to."""
+    last = next((group for group in reversed(plan.groups) if group.type.gpus), None)
+    if last is None:
+        return []
+    inputs = {
+        "instanceType": last.type.name,
+        "availabilityZone": zone_name(plan.eks.region, last.zones[0]),
+        "instancePlatform": "Linux/UNIX",
+        "instanceCount": 2 * max(1, last.nodes),
+    }
+    return [Thing(RESERVATION, SPARE, inputs, {"zoneId": last.zones[0]}, seeded=True)]
 
 
 def _credential(user: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,17 @@
 """Moments in UTC as people write them: `2026-12-01T11:30:00Z`."""
 
+import re
 from datetime import UTC, datetime
 
 PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+
+
+_GO = re.compile(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9:]{8}) \+0000 UTC$")
+
+
+def unprinted(value: object) -> object:
+    """`value`, where Pulumi's engine has read an unquoted time and printed it as Go does, as it was written."""
+    return _GO.sub(r"\1T\2Z", value) if isinstance(value, str) else value
 
 
 def parse(text: str) -> datetime:

@@ -150,6 +150,10 @@ RepositoryName = Annotated[
     ),
 ]
 Email = Annotated[str, Text("an e-mail address", r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-Timestamp = Annotated[str, Text("a time in UTC such as 2026-12-01T11:30:00Z", moments.PATTERN, moments.valid)]
+Timestamp = Annotated[
+    str,
+    Text("a time in UTC such as 2026-12-01T11:30:00Z", moments.PATTERN, moments.valid),
+    BeforeValidator(moments.unprinted),
+]
 Duration = Annotated[str, Text("a duration above zero such as 90s, 10m or 1h30m", durations.PATTERN, durations.seconds)]
 Scheduler = Annotated[str, Choice(_selectable, tuple(gang.BACKENDS))]
