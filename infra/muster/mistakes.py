@@ -27,9 +27,18 @@ KINDS = {
 def problems(error: ValidationError, model: type[BaseModel], data: object, file: str) -> Iterator[Problem]:
     """One problem for each error that validating `data` as `model` gave, its key as it stands in `data`."""
     schema = schemas.of(model)
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_within(other, detail) for other in details):
+            continue  # pydantic counts the items that are right; those that are wrong have errors of their own
         key, found = _place(detail, data)
         yield Problem(file, *_words(detail, key, found, schema))
+
+
+def _within(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    """Whether an error is of a part of what another error is of."""
+    length = len(outer["loc"])
+    return len(inner["loc"]) > length and inner["loc"][:length] == outer["loc"]
 
 
 def _place(detail: ErrorDetails, data: object) -> tuple[str, object]:
@@ -68,7 +77,8 @@ def _words(detail: ErrorDetails, key: str, found: object, root: Schema) -> tuple
     if kind == MISTAKE:
         return (key, shown(found), detail["msg"])
     if kind == "literal_error":
-        return (key, shown(found), _expected(node) + hint(found, node.get("enum", ())))
+        close = hint(found, node.get("enum", ())) if isinstance(found, str) else ""
+        return (key, shown(found), _expected(node) + close)
     if kind == "string_type" and isinstance(found, bool | int | float):
         quoted = (
             f' (in quotes: "{shown(found)}")' if "enum" not in node and not isinstance(node.get("type"), list) else ""
@@ -82,7 +92,9 @@ def _expected(node: Schema) -> str:
     if "patternErrorMessage" in node:
         return str(node["patternErrorMessage"]).removeprefix("expected ")
     if "enum" in node or "const" in node:
-        return one_of(node.get("enum", [node.get("const")]))
+        options = node.get("enum", [node.get("const")])
+        numbers = all(isinstance(option, int) for option in options)
+        return f"one of {', '.join(map(str, sorted(options)))}" if numbers else one_of(options)
     if "discriminator" in node:
         return f"a map with the key {node['discriminator']['propertyName']}"
     phrase = KINDS[node["type"]]
@@ -92,6 +104,8 @@ def _expected(node: Schema) -> str:
         phrase += " of at least one key"
     if "maxItems" in node:
         phrase += f" of {'exactly ' if node.get('minItems') == node['maxItems'] else 'at most '}{node['maxItems']}"
+    elif "minItems" in node:
+        phrase += f" of at least {node['minItems']}"
     match node.get("minimum"), node.get("maximum"):
         case (None, None):
             return phrase

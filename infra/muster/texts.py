@@ -117,12 +117,12 @@ Quantity = Annotated[
     Number("a Kubernetes quantity above zero such as 500m, 2 or 16Gi", quantities.PATTERN, above_zero),
     BeforeValidator(_number_as_text),
 ]
-Account = Annotated[str, Text('an account of 12 digits as text, such as "123456789012"', r"^[0-9]{12}$")]
+Account = Annotated[str, Text('an account of 12 digits such as "123456789012"', r"^[0-9]{12}$")]
 Region = Annotated[str, Text("a region such as us-west-2", r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Zone = Annotated[
     str, Text("the id of a zone such as usw2-az2 (ids mean the same in every account)", r"^[a-z]{3,}[0-9]-az[1-9]$")
 ]
-Version = Annotated[str, Text('a minor version as text, such as "1.35"', r"^1\.[0-9]{2}$")]
+Version = Annotated[str, Text('a minor version such as "1.35"', r"^1\.[0-9]{2}$")]
 Arn = Annotated[str, Text("an ARN such as arn:aws:iam::123456789012:role/admin", r"^arn:aws[a-z-]*:[^\s]+$")]
 Cidr = Annotated[
     str, Text("a network such as 10.0.0.0/16, no bit set behind the prefix", networks.PATTERN, networks.valid)
@@ -140,6 +140,13 @@ BucketName = Annotated[
     Text(
         "the name of a bucket: 3 to 63 lower-case letters, digits, hyphens and dots",
         r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+    ),
+]
+Registry = Annotated[
+    str,
+    Text(
+        "a registry's host, and a path in it, such as registry.example.com/mirror",
+        r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)*$",
     ),
 ]
 RepositoryName = Annotated[

@@ -23,15 +23,15 @@ def kubeconfig(path: Path, server: str) -> Path:
 
 def test_a_missing_kubeconfig_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=r"no kubeconfig .*nowhere; start the cluster \(make up\)"):
-        Kube(tmp_path / "nowhere")
+        Kube.from_file(tmp_path / "nowhere")
 
 
 def test_an_unknown_context_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="other"):
-        Kube(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"), "other")
+        Kube.from_file(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"), "other")
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    cluster = Kube(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"))
+    cluster = Kube.from_file(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"))
     with pytest.raises(Unreachable, match=r"https://127\.0\.0\.1:1"):
         cluster.get("/api/v1/nodes")

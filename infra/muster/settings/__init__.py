@@ -44,6 +44,7 @@ from muster.texts import (
     Subdomain,
     Zone,
 )
+from muster.texts import Registry as RegistryPath
 
 __all__ = [
     "S3",
@@ -183,7 +184,7 @@ class GpuOperator(Model):
 class Mirror(Model):
     """A registry that holds copies of every image."""
 
-    registry: Image
+    registry: RegistryPath
     """Host and path put before the name of each image, such as 123456789012.dkr.ecr.us-west-2.amazonaws.com/mirror."""
 
 

@@ -185,7 +185,7 @@ class S3(Model):
 
 
 class Budget(Model):
-    """What the stack may cost."""
+    """Ceiling and alarm for what the stack costs."""
 
     max_hourly_usd: float | None = Field(default=None, gt=0)
     """Ceiling of the on-demand price of everything in the plan, USD an hour: above it nothing is made."""

@@ -108,7 +108,7 @@ def check_together(groups: tuple[GroupPlan, ...], network: NetworkPlan, services
     system = sum(group.nodes for group in groups if not group.taints)
     if system < SYSTEM_NODES:
         expected = f"at least {SYSTEM_NODES} without taints or GPUs, for CoreDNS and the controllers"
-        notes.phrase("pools", f"{system} nodes without taints", expected)
+        notes.phrase("pools", f"{system or 'no'} node{'' if system == 1 else 's'} without taints", expected)
     families = sorted({group.ami for group in groups if group.type.gpus})
     if len({services.amis[name].device_plugin for name in families}) > 1:
         notes.phrase(
