@@ -7,6 +7,7 @@ from muster.plan import Plan
 
 from tests.program.recorder import STACKS, Registration, run
 
+PROVIDERS = "pulumi:providers:"
 PROVIDER = "pulumi:providers:kubernetes"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -26,10 +27,12 @@ def of(stack: Stack, kind: str) -> list[Registration]:
 
 
 def test_every_resource_names_the_one_provider(stack: Stack) -> None:
-    (provider,) = of(stack, PROVIDER)
-    others = [one for one in stack[1] if one.kind != PROVIDER]
+    providers = {one.kind.rpartition(":")[2]: one.urn for one in stack[1] if one.kind.startswith(PROVIDERS)}
+    assert set(providers) == ({"aws", "kubernetes"} if stack[0].aws else {"kubernetes"})
+    others = [one for one in stack[1] if not one.kind.startswith(PROVIDERS)]
     assert others
-    assert {one.request.provider.rpartition("::")[0] for one in others} == {provider.urn}
+    for one in others:
+        assert one.request.provider.rpartition("::")[0] == providers[one.kind.split(":")[0]], one.name
 
 
 def test_the_provider_has_an_identity_and_no_credentials(stack: Stack) -> None:
@@ -85,9 +88,9 @@ def test_runtimes_replace_what_the_api_server_can_not_edit(stack: Stack) -> None
         assert runtime.request.deleteBeforeReplace
 
 
-def test_nothing_has_a_generated_name(stack: Stack) -> None:
+def test_nothing_in_the_cluster_has_a_generated_name(stack: Stack) -> None:
     for one in stack[1]:
-        if one.kind == PROVIDER:
+        if not one.kind.startswith("kubernetes:"):
             continue
         name = one.inputs.get("name") if one.kind == RELEASE else one.inputs["metadata"]["name"]
         assert name, one.name
