@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def of(config: dict[str, Any], *, checkout: Path = CHECKOUT, stack: str = "test") -> Plan:
+def of(config: dict[str, Any], *, checkout: Path = CHECKOUT, stack: str = "test", now: datetime = NOW) -> Plan:
     """Plan of a configuration whose keys lack `muster:`."""
     declared = settings.parse({f"muster:{key}": value for key, value in config.items()}, "FILE")
     return plan.make(
@@ -27,7 +27,7 @@ def of(config: dict[str, Any], *, checkout: Path = CHECKOUT, stack: str = "test"
         releases.load(),
         stack=stack,
         source="FILE",
-        now=NOW,
+        now=now,
     )
 
 
