@@ -13,6 +13,7 @@ from muster import places
 from muster import stack as stacks
 from muster.problems import SettingsError
 from muster.report.reader import Unreachable
+from muster.settings import AwsCluster
 
 from local import bench as benchmark
 from local import catalog, charts, cluster, images, packages, summary, toolchain
@@ -39,6 +40,7 @@ def main() -> None:
 def up(stack: Stack = "local") -> None:
     """Set everything up, bring the stack to what its file says, and tell what to do next."""
     engine = _prepare(stack)
+    _recover(engine)
     code = engine.up()
     if code == 0:
         summary.show(engine)
@@ -181,6 +183,13 @@ def _prepare(stack: str) -> Engine:
     engine.unlock_if_orphaned()
     engine.select()
     return engine
+
+
+def _recover(engine: Engine) -> None:
+    """Take into the state what a killed run left on AWS."""
+    settings = stacks.declared(engine.stack, ROOT)
+    if isinstance(settings.cluster, AwsCluster):
+        recovery.adopt(engine, settings.cluster.account, tagged.finder(settings.cluster.region))
 
 
 def _engine(stack: str, found: Mapping[str, toolchain.Tool], *, embedded: bool) -> Engine:

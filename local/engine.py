@@ -54,7 +54,7 @@ class Engine:
 
     def destroy(self) -> int:
         """Delete every resource of the stack, also those that a killed run created and could not record."""
-        if orphans := self.pending_creates():
+        if orphans := list(self.pending_creates()):
             targets = [word for urn in orphans for word in ("--target", urn)]
             try:
                 with step(f"taking back {len(orphans)} resources that an interrupted run left unrecorded"):
@@ -78,12 +78,18 @@ class Engine:
         """The stack's deployment as Pulumi records it."""
         return cast(Mapping[str, Any], json.loads(self._quiet("stack", "export"))["deployment"])
 
-    def pending_creates(self) -> list[str]:
-        """URNs whose creation a killed run had begun and no later run has recorded."""
+    def pending_creates(self) -> dict[str, Mapping[str, Any]]:
+        """Resources whose creation a killed run had begun and no later run has recorded: inputs by URN."""
         state = self.state()
         recorded = {resource["urn"] for resource in state.get("resources") or ()}
-        begun = [op["resource"]["urn"] for op in state.get("pending_operations") or () if op.get("type") == "creating"]
-        return [urn for urn in begun if urn not in recorded]
+        begun = [op["resource"] for op in state.get("pending_operations") or () if op.get("type") == "creating"]
+        return {found["urn"]: found.get("inputs") or {} for found in begun if found["urn"] not in recorded}
+
+    def adopt(self, found: Mapping[str, str]) -> None:
+        """Record resources that are there, ids by URN, as if their creation had been seen to its end. Raises Problem."""
+        pairs = [word for pair in found.items() for text in pair for word in ("--import-pending-creates", text)]
+        targets = [word for urn in found for word in ("--target", urn)]
+        self._quiet("refresh", "--yes", "--skip-preview", *pairs, *targets)
 
     def _forget_settled_operations(self) -> None:
         """Drop what a killed run left pending: a whole `up` has recorded or removed it, but Pulumi keeps warning of it.

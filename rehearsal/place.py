@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import charts, cluster, images, packages, toolchain
+from local import charts, cluster, images, packages, recovery, toolchain
 from local.engine import Engine, end_orphans, environment
 from local.places import ROOT, state_dir
 from local.problem import Problem
 from muster import stack as stacks
 from muster.kube import Kube
 from muster.plan import Plan
+from muster.plan.aws.parts import RESOURCE_TAG, STACK_TAG
 from muster.report.reader import items
 
 from rehearsal import ground, project
@@ -98,6 +99,17 @@ class Place:
             self.edit("cluster.protect", False)  # noqa: FBT003 - the value of a key
             self.up()
         self.run("destroy", "--yes", "--skip-preview")
+
+    def recover(self) -> list[str]:
+        """Do what `make up` does after a run that was killed; the resources taken into the state. Raises Problem."""
+        self.engine.unlock_if_orphaned()
+
+        def find(stack: str, name: str) -> list[str]:
+            wanted = {STACK_TAG: stack, RESOURCE_TAG: name}
+            tagged = ((thing.outputs.get("arn", ""), thing.outputs.get("tagsAll") or {}) for thing in self.world().own())
+            return [arn for arn, tags in tagged if wanted.items() <= tags.items()]
+
+        return recovery.adopt(self.engine, self.world().ground.account, find)
 
     def preview(self) -> dict[str, str]:
         """What an `up` would do: operation by `kind name`, resources that stay left out. Raises Problem."""

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
@@ -30,6 +31,7 @@ FOLDER = "MUSTER_REHEARSAL"
 VERSION = "7.51.1"
 """The provider that it stands in for: pulumi-aws in pyproject.toml."""
 GROUP = refusals.GROUP
+POLL_S = 0.2
 DISRUPTIVE = ("version", "releaseVersion", "launchTemplate")
 
 
@@ -114,7 +116,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
         """A resource as it is; none where it is gone."""
         kind = _kind(request.urn)
         self._meet(kind, "read", context)
-        thing = self._world.find(kind, request.id)
+        thing = self._world.find(kind, request.id) or self._imported(kind, request.id)
         if thing is None:
             return provider_pb2.ReadResponse()
         properties = _struct({**thing.inputs, **thing.outputs})
@@ -298,6 +300,12 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
             outputs["tagsAll"] = {**self._tags, **(inputs.get("tags") or {})}
         return Thing(kind, id_, inputs, outputs)
 
+    def _imported(self, kind: str, named: str) -> Thing | None:
+        """The resource that an import names otherwise than by its id."""
+        form = self._rules.resources[kind].import_id
+        found = (thing for thing in self._world.all(kind) if form and form.format(**{"in": thing.inputs}) == named)
+        return next(found, None)
+
     def _template(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         found = self._world.find(refusals.TEMPLATE, str(at(inputs, "launchTemplate.id")))
         return found.inputs if found else {}
@@ -399,6 +407,13 @@ def _struct(plain: Mapping[str, Any]) -> struct_pb2.Struct:
     return made
 
 
+def _end_with(engine: int) -> None:
+    """End this process when its engine was killed."""
+    while os.getppid() == engine:
+        time.sleep(POLL_S)
+    os._exit(1)
+
+
 def main() -> None:
     """Serve until the engine ends this process; the port is the first and only line on stdout."""
     server = grpc.server(
@@ -407,6 +422,7 @@ def main() -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Aws(Path(os.environ[FOLDER])), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     server.wait_for_termination()

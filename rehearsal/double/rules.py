@@ -35,6 +35,7 @@ class Rule(_Model):
     """One kind of resource."""
 
     id: str
+    import_id: str | None = None
     outputs: Mapping[str, Any] = {}
     replace: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()

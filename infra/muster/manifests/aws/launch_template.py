@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from muster.manifests.aws import user_data
-from muster.plan.aws.parts import CapacityPlan, GroupPlan, Nic
+from muster.plan.aws.parts import STACK_TAG, CapacityPlan, GroupPlan, Nic
 
 ROOT_DEVICE = "/dev/xvda"
 TAGGED = ("instance", "volume", "network-interface")
@@ -38,7 +38,7 @@ def build(
         ],
         "user_data": base64.b64encode(user_data.build(group).encode()).decode(),
         "tag_specifications": [
-            {"resource_type": kind, "tags": {**tags, "Name": f"{tags['muster:stack']}-{group.pool}"}} for kind in TAGGED
+            {"resource_type": kind, "tags": {**tags, "Name": f"{tags[STACK_TAG]}-{group.pool}"}} for kind in TAGGED
         ],
     }
     made |= _capacity(group.capacity, group.type.name)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from muster.catalog.services import Services
-from muster.plan.aws.parts import AddonPlan, EksPlan
+from muster.plan.aws.parts import STACK_TAG, AddonPlan, EksPlan
 from muster.plan.notes import Notes
 from muster.problems import hint, one_of
 from muster.settings import S3, AwsCluster, FsxLustre, Settings
@@ -57,7 +57,7 @@ def make(
         log_retention_days=cluster.log_retention_days,
         kms_key=cluster.kms_key,
         addons=_addons(cluster, settings, services, partition, notes),
-        tags={**cluster.tags, "muster:stack": stack},
+        tags={**cluster.tags, STACK_TAG: stack},
     )
 
 

@@ -8,6 +8,10 @@ from typing import Any, Literal
 from muster.catalog import InstanceType
 
 
+STACK_TAG, RESOURCE_TAG = "muster:stack", "muster:resource"
+"""Tags of everything that a stack makes: its name, and the logical name of the resource within it."""
+
+
 @dataclass(frozen=True)
 class Nic:
     """One network interface of a launch template: its card, its place on the card and its type."""

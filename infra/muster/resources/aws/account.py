@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from muster.plan.aws.parts import EksPlan
+from muster.plan.aws.parts import RESOURCE_TAG, EksPlan
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,10 @@ class Account:
 
     provider: aws.Provider
     eks: EksPlan
+
+    def tags(self, name: str) -> dict[str, str]:
+        """Tags of the resource of that logical name: one for people, one by which an interrupted run finds it again."""
+        return {"Name": f"{self.eks.name}-{name}", RESOURCE_TAG: name}
 
     def options(self, *depends_on: pulumi.Resource, protect: bool | None = None) -> pulumi.ResourceOptions:
         """Options of a resource in this account that comes after `depends_on`."""

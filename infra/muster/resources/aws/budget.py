@@ -2,7 +2,7 @@
 
 import pulumi_aws as aws
 
-from muster.plan.aws.parts import BudgetPlan
+from muster.plan.aws.parts import STACK_TAG, BudgetPlan
 from muster.resources.aws.account import Account
 
 ACTUAL_PERCENT, FORECAST_PERCENT = 80, 100
@@ -20,7 +20,7 @@ def make(plan: BudgetPlan, account: Account) -> None:
         time_unit="MONTHLY",
         limit_amount=str(plan.monthly_usd),
         limit_unit="USD",
-        cost_filters=[{"name": "TagKeyValue", "values": [f"user:muster:stack${account.eks.tags['muster:stack']}"]}],
+        cost_filters=[{"name": "TagKeyValue", "values": [f"user:{STACK_TAG}${account.eks.tags[STACK_TAG]}"]}],
         notifications=[
             {
                 "comparison_operator": "GREATER_THAN",

@@ -26,13 +26,12 @@ def make(plan: NetworkPlan, account: Account) -> Network:
     """The network. Logical names hold the zone, so that another zone renames nothing."""
     if plan.vpc is not None:
         return Network(plan.vpc, {subnet.zone: str(subnet.id) for subnet in plan.subnets}, ())
-    name = account.eks.name
     vpc = aws.ec2.Vpc(
         "network",
         cidr_block=plan.cidr,
         enable_dns_hostnames=True,
         enable_dns_support=True,
-        tags={"Name": name},
+        tags=account.tags("network"),
         opts=account.options(protect=account.eks.protect),
     )
     subnets = {
@@ -42,7 +41,7 @@ def make(plan: NetworkPlan, account: Account) -> Network:
             cidr_block=subnet.cidr,
             availability_zone_id=subnet.zone,
             map_public_ip_on_launch=False,
-            tags={"Name": f"{name}-private-{subnet.zone}", **INTERNAL},
+            tags={**account.tags(f"private-{subnet.zone}"), **INTERNAL},
             opts=account.options(),
         )
         for subnet in plan.subnets
@@ -52,7 +51,7 @@ def make(plan: NetworkPlan, account: Account) -> Network:
     ready: list[pulumi.Resource] = []
     for zone, subnet in subnets.items():
         table = aws.ec2.RouteTable(
-            f"private-{zone}", vpc_id=vpc.id, tags={"Name": f"{name}-private-{zone}"}, opts=account.options()
+            f"private-{zone}", vpc_id=vpc.id, tags=account.tags(f"private-{zone}"), opts=account.options()
         )
         tables[zone] = table
         ready.append(
@@ -80,9 +79,8 @@ def _nat(plan: NetworkPlan, vpc: aws.ec2.Vpc, account: Account) -> dict[str, aws
     public = {subnet.zone: subnet.public for subnet in plan.subnets if subnet.public is not None}
     if not public:
         return {}
-    name = account.eks.name
-    internet = aws.ec2.InternetGateway("internet", vpc_id=vpc.id, tags={"Name": name}, opts=account.options())
-    table = aws.ec2.RouteTable("public", vpc_id=vpc.id, tags={"Name": f"{name}-public"}, opts=account.options())
+    internet = aws.ec2.InternetGateway("internet", vpc_id=vpc.id, tags=account.tags("internet"), opts=account.options())
+    table = aws.ec2.RouteTable("public", vpc_id=vpc.id, tags=account.tags("public"), opts=account.options())
     route = aws.ec2.Route(
         "internet",
         route_table_id=table.id,
@@ -98,20 +96,20 @@ def _nat(plan: NetworkPlan, vpc: aws.ec2.Vpc, account: Account) -> dict[str, aws
             cidr_block=cidr,
             availability_zone_id=zone,
             map_public_ip_on_launch=False,
-            tags={"Name": f"{name}-public-{zone}"},
+            tags=account.tags(f"public-{zone}"),
             opts=account.options(),
         )
         joined = aws.ec2.RouteTableAssociation(
             f"public-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=account.options()
         )
         address = aws.ec2.Eip(
-            f"nat-{zone}", domain="vpc", tags={"Name": f"{name}-nat-{zone}"}, opts=account.options(internet)
+            f"nat-{zone}", domain="vpc", tags=account.tags(f"nat-{zone}"), opts=account.options(internet)
         )
         made[zone] = aws.ec2.NatGateway(
             f"nat-{zone}",
             subnet_id=subnet.id,
             allocation_id=address.id,
-            tags={"Name": f"{name}-{zone}"},
+            tags=account.tags(f"nat-{zone}"),
             opts=account.options(route, joined),
         )
     return made
@@ -133,7 +131,7 @@ def _endpoints(
             vpc_endpoint_type="Gateway",
             service_name=f"com.amazonaws.{region}.s3",
             route_table_ids=[table.id for table in tables.values()],
-            tags={"Name": f"{name}-s3"},
+            tags=account.tags("s3"),
             opts=account.options(),
         )
     ]
@@ -144,7 +142,7 @@ def _endpoints(
         name=f"{name}-endpoints",
         description="HTTPS from within the VPC to AWS endpoints",
         vpc_id=vpc.id,
-        tags={"Name": f"{name}-endpoints"},
+        tags=account.tags("endpoints"),
         opts=account.options(),
     )
     rule = aws.vpc.SecurityGroupIngressRule(
@@ -154,6 +152,7 @@ def _endpoints(
         from_port=443,
         to_port=443,
         cidr_ipv4=plan.cidr,
+        tags=account.tags("endpoints"),
         opts=account.options(),
     )
     return [
@@ -168,7 +167,7 @@ def _endpoints(
                 private_dns_enabled=True,
                 subnet_ids=[subnet.id for subnet in subnets.values()],
                 security_group_ids=[group.id],
-                tags={"Name": f"{name}-{service}"},
+                tags=account.tags(service),
                 opts=account.options(),
             )
             for service in plan.endpoints

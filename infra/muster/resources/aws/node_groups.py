@@ -47,7 +47,7 @@ def fabric(network: Network, control_plane: ControlPlane, account: Account) -> F
         name=f"{eks.name}-fabric",
         description="All traffic among nodes, as EFA needs it",
         vpc_id=network.vpc,
-        tags={"Name": f"{eks.name}-fabric"},
+        tags=account.tags("fabric"),
         opts=account.options(),
     )
     inward = aws.vpc.SecurityGroupIngressRule(
@@ -55,6 +55,7 @@ def fabric(network: Network, control_plane: ControlPlane, account: Account) -> F
         security_group_id=group.id,
         referenced_security_group_id=group.id,
         ip_protocol="-1",
+        tags=account.tags("fabric"),
         opts=account.options(),
     )
     outward = aws.vpc.SecurityGroupEgressRule(
@@ -62,6 +63,7 @@ def fabric(network: Network, control_plane: ControlPlane, account: Account) -> F
         security_group_id=group.id,
         referenced_security_group_id=group.id,
         ip_protocol="-1",
+        tags=account.tags("fabric"),
         opts=account.options(),
     )
     return Fabric(role, (control_plane.security_group, group.id), (*attached, inward, outward))
@@ -103,6 +105,7 @@ def _group(
     template = aws.ec2.LaunchTemplate(
         name,
         name=f"{eks.name}-{plan.pool}",
+        tags=account.tags(name),
         **launch_template.build(
             plan, shared.security_groups, dict(eks.tags), placement.name if placement is not None else None
         ),
@@ -128,6 +131,7 @@ def _group(
         launch_template={"id": template.id, "version": template.latest_version.apply(str)},
         scaling_config={"desired_size": plan.nodes, "min_size": 0, "max_size": max(1, plan.nodes)},
         labels=dict(plan.labels),
+        tags=account.tags(name),
         taints=[
             aws.eks.NodeGroupTaintArgs(key=key, effect=effect, value=value or None)
             for key, value, effect in plan.taints

@@ -36,7 +36,7 @@ def file_systems(
         name=f"{account.eks.name}-lustre",
         description="Lustre between file systems and nodes",
         vpc_id=network.vpc,
-        tags={"Name": f"{account.eks.name}-lustre"},
+        tags=account.tags("lustre"),
         opts=account.options(),
     )
     sources = {"self": group.id, "nodes": nodes[-1]}
@@ -51,6 +51,7 @@ def file_systems(
                     ip_protocol="tcp",
                     from_port=first,
                     to_port=last,
+                    tags=account.tags(f"lustre-{source}-{first}"),
                     opts=account.options(),
                 )
             )
@@ -60,6 +61,7 @@ def file_systems(
             security_group_id=group.id,
             referenced_security_group_id=group.id,
             ip_protocol="-1",
+            tags=account.tags("lustre"),
             opts=account.options(),
         )
     )
@@ -84,7 +86,7 @@ def _file_system(
         data_compression_type="LZ4",
         security_group_ids=[group.id],
         copy_tags_to_backups=True,
-        tags={"Name": f"{account.eks.name}-{plan.name}"},
+        tags=account.tags(f"storage-{plan.name}"),
         opts=account.options(*rules, protect=account.eks.protect),
     )
     if plan.bucket is not None:
@@ -96,6 +98,7 @@ def _file_system(
             file_system_id=made.id,
             file_system_path=LINKED,
             data_repository_path=f"s3://{plan.bucket}",
+            tags=account.tags(f"storage-{plan.name}"),
             s3={"auto_import_policy": {"events": events}, "auto_export_policy": {"events": events}},
             opts=account.options(),
         )
