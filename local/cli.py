@@ -4,8 +4,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from muster.report.reader import Unreachable
 from muster.settings import AwsCluster
 
 from local import bench as benchmark
-from local import catalog, charts, cluster, images, packages, summary, toolchain
+from local import catalog, charts, cluster, images, packages, recovery, summary, tagged, toolchain
 from local.engine import Engine, end_orphans, environment
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
@@ -189,7 +190,13 @@ def _recover(engine: Engine) -> None:
     """Take into the state what a killed run left on AWS."""
     settings = stacks.declared(engine.stack, ROOT)
     if isinstance(settings.cluster, AwsCluster):
-        recovery.adopt(engine, settings.cluster.account, tagged.finder(settings.cluster.region))
+        region = settings.cluster.region
+        recovery.adopt(engine, settings.cluster.account, partial(_tagged, region))
+
+
+def _tagged(region: str, stack: str, name: str) -> Sequence[str]:
+    """What AWS has under two tags; its client is made only when there is something to look for."""
+    return tagged.finder(region)(stack, name)
 
 
 def _engine(stack: str, found: Mapping[str, toolchain.Tool], *, embedded: bool) -> Engine:

@@ -86,7 +86,10 @@ class Engine:
         return {found["urn"]: found.get("inputs") or {} for found in begun if found["urn"] not in recorded}
 
     def adopt(self, found: Mapping[str, str]) -> None:
-        """Record resources that are there, ids by URN, as if their creation had been seen to its end. Raises Problem."""
+        """Record resources that are there, ids by URN, as if their creation had been seen to its end.
+
+        Raises Problem.
+        """
         pairs = [word for pair in found.items() for text in pair for word in ("--import-pending-creates", text)]
         targets = [word for urn in found for word in ("--target", urn)]
         self._quiet("refresh", "--yes", "--skip-preview", *pairs, *targets)

@@ -64,7 +64,9 @@ BUDGET = "aws:budgets/budget:Budget"
 def adopt(engine: Engine, account: str, find: Find) -> list[str]:
     """Take into the state what a killed run left out of it; the URNs that were found. Raises Problem."""
     pending = engine.pending_creates()
-    found = {urn: id_ for urn, inputs in pending.items() if (id_ := import_id(urn, inputs, engine.stack, account, find))}
+    found = {
+        urn: id_ for urn, inputs in pending.items() if (id_ := import_id(urn, inputs, engine.stack, account, find))
+    }
     if found:
         with step(f"taking {len(found)} resources into the state that an interrupted run had made"):
             engine.adopt(found)

@@ -7,13 +7,13 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from local import cluster
-from local.problem import Problem
-from local.progress import console, step
 from muster.plan import summary
 from muster.problems import SettingsError
 from rich.table import Table
 
+from local import cluster
+from local.problem import Problem
+from local.progress import console, step
 from rehearsal import edits, place
 from rehearsal.place import Place
 
@@ -67,6 +67,7 @@ def _try_edits(here: Place) -> int:
         for edit in edits.EDITS:
             try:
                 edit.apply(here)
+                here.plan()
                 found = here.preview()
             except SettingsError as error:
                 table.add_row(edit.name, "", "", "", "", f"refused: {error.problems[0].expected}")

@@ -61,21 +61,26 @@ EDITS = (
         lambda plan: {"runtimes.more": {"template": "deepspeed", "pool": gpu_pool(plan).pool}},
     ),
     Edit("add a job", lambda plan: {"jobs.more": _job(plan)}),
-    Edit("add a queue", lambda plan: {"queues.more": {"weight": 1}}),
+    Edit("add a queue", lambda _: {"queues.more": {"weight": 1}}),
     Edit("new node image", lambda plan: {f"pools.{gpu_pool(plan).pool}.ami.release": _next_release(plan)}),
     Edit(
         "capacity mode",
-        lambda plan: {f"pools.{gpu_pool(plan).pool}.capacity": {"mode": "on-demand", "allowUnreserved": True}}
-        if gpu_pool(plan).capacity.mode != "on-demand"
-        else {f"pools.{gpu_pool(plan).pool}.capacity": {"mode": "reservation", "reservation": SPARE}},
+        lambda plan: (
+            {f"pools.{gpu_pool(plan).pool}.capacity": {"mode": "on-demand", "allowUnreserved": True}}
+            if gpu_pool(plan).capacity.mode != "on-demand"
+            else {f"pools.{gpu_pool(plan).pool}.capacity": {"mode": "reservation", "reservation": SPARE}}
+        ),
     ),
     Edit("instance type", lambda plan: {f"pools.{gpu_pool(plan).pool}.instanceType": _other_size(plan)}),
-    Edit("taint", lambda plan: {f"pools.{gpu_pool(plan).pool}.taints": [{"key": "team", "value": "a", "effect": "NoSchedule"}]}),
+    Edit(
+        "taint",
+        lambda plan: {f"pools.{gpu_pool(plan).pool}.taints": [{"key": "team", "value": "a", "effect": "NoSchedule"}]},
+    ),
     Edit("root volume", lambda plan: {f"pools.{gpu_pool(plan).pool}.diskGiB": 500}),
-    Edit("who may reach the API server", lambda plan: {"cluster.access.publicCidrs": ["203.0.113.0/24"]}),
-    Edit("retention of logs", lambda plan: {"cluster.logRetentionDays": 90}),
-    Edit("budget alarm", lambda plan: {"budget.monthlyUsd": 999_999}),
-    Edit("bigger file system", lambda plan: {"storage.checkpoints.sizeGiB": 9600}),
+    Edit("who may reach the API server", lambda _: {"cluster.access.publicCidrs": ["203.0.113.0/24"]}),
+    Edit("retention of logs", lambda _: {"cluster.logRetentionDays": 90}),
+    Edit("budget alarm", lambda _: {"budget.monthlyUsd": 999_999}),
+    Edit("bigger file system", lambda _: {"storage.checkpoints.sizeGiB": 9600}),
 )
 """Every kind of change, in the order in which they are tried; each from the same state."""
 

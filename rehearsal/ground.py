@@ -1,4 +1,4 @@
-"""What is there before a rehearsal begins: the account, its quotas, and everything that the stack names but does not make."""
+"""What is there before a rehearsal begins: account, quotas, and everything that the stack names but does not make."""
 
 import base64
 import json

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import charts, cluster, images, packages, recovery, toolchain
-from local.engine import Engine, end_orphans, environment
-from local.places import ROOT, state_dir
-from local.problem import Problem
 from muster import stack as stacks
 from muster.kube import Kube
 from muster.plan import Plan
 from muster.plan.aws.parts import RESOURCE_TAG, STACK_TAG
 from muster.report.reader import items
 
+from local import charts, cluster, images, packages, recovery, toolchain
+from local.engine import Engine, end_orphans, environment
+from local.places import ROOT, state_dir
+from local.problem import Problem
 from rehearsal import ground, project
 from rehearsal.double.faults import Faults
 from rehearsal.double.provider import FOLDER, VERSION
@@ -96,7 +96,7 @@ class Place:
         """Destroy the stack; protection is taken off first, as in production by an edit. Raises Problem."""
         aws = self.plan().aws
         if aws is not None and aws.eks.protect:
-            self.edit("cluster.protect", False)  # noqa: FBT003 - the value of a key
+            self.edit("cluster.protect", False)
             self.up()
         self.run("destroy", "--yes", "--skip-preview")
 
@@ -106,7 +106,9 @@ class Place:
 
         def find(stack: str, name: str) -> list[str]:
             wanted = {STACK_TAG: stack, RESOURCE_TAG: name}
-            tagged = ((thing.outputs.get("arn", ""), thing.outputs.get("tagsAll") or {}) for thing in self.world().own())
+            tagged = (
+                (thing.outputs.get("arn", ""), thing.outputs.get("tagsAll") or {}) for thing in self.world().own()
+            )
             return [arn for arn, tags in tagged if wanted.items() <= tags.items()]
 
         return recovery.adopt(self.engine, self.world().ground.account, find)

@@ -1,13 +1,14 @@
-"""A copy of the checkout for one rehearsal: the program unchanged, its stack file free to be edited, its charts complete."""
+"""A copy of the checkout for one rehearsal: program unchanged, stack file free to be edited, charts complete."""
 
 import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
-from local.places import ROOT
 from muster import documents
 from muster import stack as stacks
+
+from local.places import ROOT
 
 COPIED = ("infra", "runtimes", "workloads", "stacks")
 STANDINS = Path(__file__).parent / "charts"

@@ -18,8 +18,8 @@ THROTTLING = "ThrottlingException"
 class Fault:
     """One failure. `on` matches kinds, `operation` is create, update, delete, read or *.
 
-    It happens `times` times, after as many matching operations as `after`. With `half` the resource exists all the same,
-    in a failed state, as a node group without capacity does.
+    It happens `times` times, after as many matching operations as `after`. With `half` the resource exists all the
+    same, in a failed state, as a node group without capacity does.
     """
 
     on: str

@@ -1,11 +1,13 @@
 """Node groups as nodes: what EC2 boots, kubelets report and device plugins advertise, played on the embedded cluster.
 
-The simulated nodes carry exactly what their launch template, image and instance type give. GPUs appear when a pod of the
-GPU Operator's device plugin runs on the node, EFA interfaces when one of the EFA plugin does: a toleration that is
+The simulated nodes carry exactly what their launch template, image and instance type give. GPUs appear when a pod of
+the GPU Operator's device plugin runs on the node, EFA interfaces when one of the EFA plugin does: a toleration that is
 missing leaves a node without, as it would on AWS.
 """
 
+import base64
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from muster import catalog
+from muster.plan.aws import nics
 from muster.plan.parts import EFA, GPU
 from urllib3.exceptions import HTTPError
 
@@ -49,6 +52,13 @@ def allocatable(kind: catalog.InstanceType, pods: int) -> dict[str, str]:
         "pods": str(pods),
         "ephemeral-storage": f"{max(kind.nvme_gb, 100)}G",
     }
+
+
+def _max_pods(template: Mapping[str, Any]) -> int | None:
+    """What a launch template's user data tells the kubelet."""
+    text = base64.b64decode(template.get("userData") or "").decode()
+    found = re.search(r'"maxPods": (\d+)|max-pods = (\d+)', text)
+    return int(found[1] or found[2]) if found else None
 
 
 class Nodes:
@@ -117,7 +127,7 @@ class Nodes:
         if not taints:
             # The embedded node plays the system nodes: what must really run would not run on a simulated one.
             taints = [{"key": key, "value": value, "effect": "NoSchedule"} for key, value in SIMULATED.items()]
-        have = allocatable(kind, 110 if kind.vcpu <= 30 else 250)
+        have = allocatable(kind, _max_pods(template) or nics.max_pods(kind, ()))
         if ami.startswith("BOTTLEROCKET") and kind.gpus:
             have[GPU] = str(kind.gpus)
         return {

@@ -43,7 +43,7 @@ class Refused(Exception):  # noqa: N818 - an answer of AWS, not a programming er
         self.half = half
 
 
-class Aws(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
+class Aws(provider_pb2_grpc.ResourceProviderServicer):
     """One AWS account in one region."""
 
     def __init__(self, folder: Path) -> None:
@@ -132,7 +132,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
             kept = {key: olds[key] for key in rule.outputs if key in olds and key not in rule.volatile}
             return provider_pb2.UpdateResponse(properties=_struct({**news, **kept, **_computed(kind, news, olds)}))
         if thing is None:
-            context.abort(grpc.StatusCode.UNKNOWN, f"updating {kind}: ResourceNotFoundException: {request.id}")
+            self._fail(context, f"updating {kind}: ResourceNotFoundException: {request.id}", None, news)
         try:
             self._update(thing, news, rule)
         except Refused as refused:
@@ -340,6 +340,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
         """End a call with an error; the engine records a resource that is there all the same."""
         if half is None:
             context.abort(grpc.StatusCode.UNKNOWN, message)
+            raise AssertionError("abort always raises")
         detail = any_pb2.Any()
         detail.Pack(
             provider_pb2.ErrorResourceInitFailed(
@@ -366,7 +367,7 @@ def _computed(kind: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) 
 
 def _kind(urn: str) -> str:
     """Type token of a URN."""
-    return urn.split("::")[2].split("$")[-1]
+    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
 def _changed(old: Any, new: Any, path: str = "") -> Iterator[str]:

@@ -179,7 +179,7 @@ def cluster_zones(case: Case) -> str | None:
     zones = {s.get("availabilityZoneId") for s in _subnets(case, "vpcConfig.subnetIds")}
     refused = sorted(zones & set(SERVICES.refused_zones))
     if refused:
-        return f"Cannot create cluster because {refused[0]}, the targeted availability zone, does not currently have sufficient capacity"
+        return f"Cannot create cluster because {refused[0]} does not currently have sufficient capacity"
     return None if len(zones) > 1 else "Subnets specified must be in at least two different AZs"
 
 
@@ -195,11 +195,8 @@ def cluster_endpoint(case: Case) -> str | None:
 def cluster_role_trust(case: Case) -> str | None:
     role = case.world.by("aws:iam/role:Role", "arn", case.get("roleArn"))
     trusted = role is not None and "eks.amazonaws.com" in str(role.get("assumeRolePolicy"))
-    return (
-        None
-        if trusted
-        else f"Role with arn: {case.get('roleArn')}, could not be assumed because it does not exist or the trusted entity is not correct"
-    )
+    arn = case.get("roleArn")
+    return None if trusted else f"Role with arn: {arn}, could not be assumed: the trusted entity is not correct"
 
 
 def cluster_protected(case: Case) -> str | None:
@@ -389,7 +386,7 @@ def group_zone(case: Case) -> str | None:
     for subnet in case.subnets:
         zone = subnet.get("availabilityZoneId")
         if case.type_name not in sold.get(zone, ()):
-            return f"Your requested instance type ({case.type_name}) is not supported in your requested Availability Zone ({zone})."
+            return f"Your requested instance type ({case.type_name}) is not supported in the zone {zone}."
     return None
 
 

@@ -21,7 +21,7 @@ def arguments_of(kind: str) -> type:
     """Input class of a resource, from its type token such as aws:ec2/vpc:Vpc. Raises KeyError for an unknown one."""
     package, module, _ = kind.split(":")
     importlib.import_module(f"pulumi_{package}")
-    info = rpc._RESOURCE_MODULES[f"{package}:{module}"][0].mod_info  # type: ignore[attr-defined]  # noqa: SLF001
+    info = rpc._RESOURCE_MODULES[f"{package}:{module}"][0].mod_info  # type: ignore[attr-defined]
     found = getattr(importlib.import_module(info["fqn"]), info["classes"][kind])
     file = importlib.import_module(found.__module__)
     name = found.__name__

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from local import cluster
 from local.places import ROOT
 from local.problem import Problem

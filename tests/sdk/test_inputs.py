@@ -7,8 +7,8 @@ are private to Pulumi, so their shape has a test of its own.
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
-from rehearsal.double.shapes import arguments_of, mistakes
 
+from rehearsal.double.shapes import arguments_of, mistakes
 from tests.program.recorder import STACKS, run
 
 UNTYPED = ("kubernetes:trainer.kubeflow.org", "kubernetes:scheduling.volcano.sh", "pulumi:providers")

@@ -69,7 +69,8 @@ def make(
     """The plan of a stack.
 
     `source` is the stack file that mistakes name, `kubeconfig` the one to use where the stack file names none, `charts`
-    the folder of materialised charts, `now` the moment by which dates are judged. Raises SettingsError with every mistake in how the parts fit together.
+    the folder of materialised charts, `now` the moment by which dates are judged. Raises SettingsError with every
+    mistake in how the parts fit together.
     """
     notes = Notes(source)
     backend = gang.BACKENDS[settings.platform.gang.scheduler]
@@ -92,7 +93,7 @@ def make(
     if notes.problems:
         raise SettingsError(notes.problems)
 
-    made_releases = releases.make(locked, backend, charts, made_aws, settings.platform, services)
+    made_releases = releases.make(locked, backend, charts, made_aws, inputs)
     files = {
         (made.namespace, made.name): made
         for job in settings.jobs.values()

@@ -4,27 +4,26 @@ import graphlib
 from collections.abc import Mapping
 from typing import Any
 
-from muster.catalog.services import Services
 from muster.gang import Backend
 from muster.plan.aws import gpu
 from muster.plan.aws.parts import AwsPlan, GroupPlan
 from muster.plan.images import mirrored
+from muster.plan.inputs import Inputs
 from muster.plan.parts import ReleasePlan
 from muster.problems import Problem, SettingsError
 from muster.releases import Bad, Release, Releases
-from muster.settings import Platform
 
 FILE = "infra/muster/releases.yaml"
 
 
 def make(
-    locked: Releases, backend: Backend, charts: str, aws: AwsPlan | None, platform: Platform, services: Services
+    locked: Releases, backend: Backend, charts: str, aws: AwsPlan | None, inputs: Inputs
 ) -> tuple[ReleasePlan, ...]:
     """Releases of a stack, each after those it needs.
 
     Raises SettingsError for missing and circular needs, and for versions that are known to be bad for these pools.
     """
-    releases = locked.releases
+    releases, platform, services = locked.releases, inputs.settings.platform, inputs.services
     pools = gpu.wanted(aws)
     chosen = {
         name: release

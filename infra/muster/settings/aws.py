@@ -97,7 +97,7 @@ class AwsCluster(Model):
     support: Literal["standard", "extended"] = "standard"
     """What happens at the end of standard support: AWS upgrades the control plane, or charges for extended support."""
     protect: bool = False
-    """For production: nothing that holds data or nodes is deleted before this is off again, and risky settings are errors."""
+    """For production: nothing that holds data is deleted before this is off again, and risky settings are errors."""
     log_retention_days: int = Field(default=30, json_schema_extra={"enum": list(LOG_DAYS)})
     """Days that the control plane's logs are kept."""
     kms_key: Arn | None = None

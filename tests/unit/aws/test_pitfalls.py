@@ -202,7 +202,9 @@ def test_10_efa_is_refused_where_a_type_has_none_and_a_smaller_sibling_is_named(
 
 
 def test_11_a_pool_is_of_one_type() -> None:
-    assert "pools.gpu.instanceType: found a list" in refused({"pools.gpu.instanceType": ["p5.48xlarge", "p4d.24xlarge"]})
+    assert "pools.gpu.instanceType: found a list" in refused(
+        {"pools.gpu.instanceType": ["p5.48xlarge", "p4d.24xlarge"]}
+    )
     assert len(node_group()["instanceTypes"]) == 1
 
 
@@ -244,7 +246,9 @@ def test_16_the_efa_plugin_tolerates_every_taint_and_knows_the_types() -> None:
     taint = {"key": "team", "value": "research", "effect": "NoSchedule"}
     made = values("efa-device-plugin", {"pools.gpu.taints": [taint]})
     assert {"operator": "Equal", **taint} in made["tolerations"]
-    assert {"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"} in made["tolerations"]
+    assert {"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"} in made[
+        "tolerations"
+    ]
     assert made["supportedInstanceLabels"]["values"] == ["p5.48xlarge"]
     old = with_version("aws-efa-k8s-device-plugin", "v0.5.9")
     b200 = {"pools.gpu.instanceType": "p6-b200.48xlarge", "pools.gpu.zone": "usw2-az2"}
@@ -413,7 +417,10 @@ def test_35_huge_pages_are_refused() -> None:
 def test_36_pods_get_the_fabric_from_the_plugin_and_lock_memory(tmp_path: Any) -> None:
     pod = runtime_of()
     assert not [volume for volume in pod["volumes"] if "infiniband" in json.dumps(volume)]
-    assert next(v for v in pod["volumes"] if v["name"] == "shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "64Gi"}
+    assert next(v for v in pod["volumes"] if v["name"] == "shm")["emptyDir"] == {
+        "medium": "Memory",
+        "sizeLimit": "64Gi",
+    }
     resources = pod["containers"][0]["resources"]
     assert resources["limits"]["vpc.amazonaws.com/efa"] == resources["requests"]["vpc.amazonaws.com/efa"] == "32"
     user_data = base64.b64decode(template()["userData"]).decode()

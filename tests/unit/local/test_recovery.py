@@ -2,12 +2,12 @@
 
 import boto3
 import pytest
-from local import recovery, tagged
-from local.recovery import BY_INPUTS, BY_TAG, BUDGET, import_id
 from moto import mock_aws
 from muster.plan.aws.parts import RESOURCE_TAG, STACK_TAG
-from rehearsal.double import rules
 
+from local import recovery, tagged
+from local.recovery import BUDGET, BY_INPUTS, BY_TAG, import_id
+from rehearsal.double import rules
 from tests.program.recorder import STACKS, run
 
 ACCOUNT = "123456789012"

@@ -16,7 +16,7 @@ def build(group: GroupPlan) -> str:
 def _node_config(group: GroupPlan) -> str:
     """https://awslabs.github.io/amazon-eks-ami/nodeadm/doc/api/."""
     instance = {"instance": {"localStorage": {"strategy": "RAID0"}}} if group.type.nvme_disks else {}
-    # EFA registers memory, which the default limit of 8 MiB ends; the list replaces nodeadm's own, so NOFILE is repeated.
+    # EFA registers memory, which the default limit of 8 MiB ends. The list replaces nodeadm's own: NOFILE is repeated.
     # https://awslabs.github.io/amazon-eks-ami/nodeadm/doc/examples/
     limits = [
         {"type": "RLIMIT_NOFILE", "soft": 65536, "hard": 1048576},

@@ -20,9 +20,7 @@ BLOCK_NODES = 64
 """Machines of one block, ibid."""
 
 
-def make(
-    key: str, pool: Pool, kind: InstanceType, *, protect: bool, now: datetime, services: Services, notes: Notes
-) -> CapacityPlan:
+def make(key: str, pool: Pool, kind: InstanceType, notes: Notes, *, protect: bool, now: datetime) -> CapacityPlan:
     """The capacity of a pool; what its mode rules out is noted."""
     capacity = pool.capacity or OnDemand(mode="on-demand")
     if capacity.mode in ("spot", "capacity-block") and capacity.mode not in kind.usage:

@@ -7,6 +7,7 @@ from typing import Any
 
 from muster.catalog.services import Services
 from muster.plan.aws.parts import STACK_TAG, AddonPlan, EksPlan
+from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.problems import hint, one_of
 from muster.settings import S3, AwsCluster, FsxLustre, Settings
@@ -19,11 +20,9 @@ TOLERATE_ALL: Mapping[str, Any] = {"node": {"tolerateAllTaints": True}}
 CNI_ADDON = "vpc-cni"
 
 
-def make(
-    stack: str, cluster: AwsCluster, settings: Settings, services: Services, now: datetime, notes: Notes
-) -> EksPlan:
+def make(stack: str, cluster: AwsCluster, inputs: Inputs) -> EksPlan:
     """The control plane as it will be; what can't be is noted."""
-    key = "cluster"
+    key, settings, services, now, notes = "cluster", inputs.settings, inputs.services, inputs.now, inputs.notes
     _version(cluster, services, now, notes)
     refused = [zone for zone in cluster.zones if zone in services.refused_zones]
     for zone in refused:

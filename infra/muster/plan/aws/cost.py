@@ -1,10 +1,8 @@
 """What an environment costs, from on-demand prices: a bound for decisions, not a bill."""
 
-from datetime import datetime
-
-from muster.catalog import Catalog
-from muster.catalog.services import HOURS_PER_MONTH, Services
+from muster.catalog.services import HOURS_PER_MONTH
 from muster.plan.aws.parts import CostPlan, EksPlan, FileSystemPlan, GroupPlan, NetworkPlan
+from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.settings import Budget
 
@@ -14,11 +12,10 @@ def make(
     network: NetworkPlan,
     groups: tuple[GroupPlan, ...],
     file_systems: tuple[FileSystemPlan, ...],
-    catalog: Catalog,
-    services: Services,
-    now: datetime,
+    inputs: Inputs,
 ) -> CostPlan:
     """Cost line by line. Types without an on-demand price are left out, and a warning of their pool says so."""
+    services, now = inputs.services, inputs.now
     prices = services.prices
     support = services.support.get(eks.version)
     extended = support is not None and now.date() > support.standard_until
@@ -31,7 +28,7 @@ def make(
     disks = sum(group.nodes * group.disk_gib for group in groups)
     lines.append(("root volumes", disks * prices.gp3 / HOURS_PER_MONTH))
     lines += [(f"storage {item.name}", item.monthly / HOURS_PER_MONTH) for item in file_systems]
-    return CostPlan(tuple(lines), catalog.prices.date)
+    return CostPlan(tuple(lines), inputs.catalog.prices.date)
 
 
 def check(cost: CostPlan, groups: tuple[GroupPlan, ...], region: str, budget: Budget, notes: Notes) -> None:

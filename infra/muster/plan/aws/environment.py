@@ -22,18 +22,16 @@ def make(stack: str, pools: Mapping[str, PoolPlan], inputs: Inputs) -> AwsPlan |
     if not isinstance(settings.cluster, AwsCluster):
         return None
     aws = settings.cluster
-    eks = clusters.make(stack, aws, settings, services, inputs.now, notes)
+    eks = clusters.make(stack, aws, inputs)
     file_systems = storage.file_systems(settings, services, notes)
     made = tuple(
-        groups.make(name, settings.pools[name], pool, pool.type, aws, inputs.catalog, services, inputs.now, notes)
-        for name, pool in pools.items()
-        if pool.type is not None
+        groups.make(name, pool, pool.type, aws, inputs) for name, pool in pools.items() if pool.type is not None
     )
     zones = {zone for group in made for zone in group.zones} | {item.zone for item in file_systems}
     net = network.make(aws, frozenset(zones), notes)
     groups.check_together(made, net, services, notes)
     storage.check_jobs(settings, pools, notes)
-    spent = cost.make(eks, net, made, file_systems, inputs.catalog, services, inputs.now)
+    spent = cost.make(eks, net, made, file_systems, inputs)
     cost.check(spent, made, aws.region, settings.budget, notes)
     alarm = settings.budget.monthly_usd
     registry = settings.platform.registry

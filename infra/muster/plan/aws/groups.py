@@ -1,12 +1,11 @@
 """Managed node groups: one a pool, every field decided."""
 
-from datetime import datetime
-
 from muster import networks
-from muster.catalog import Catalog, InstanceType
+from muster.catalog import InstanceType
 from muster.catalog.services import Services
 from muster.plan.aws import capacity, nics
 from muster.plan.aws.parts import GroupPlan, NetworkPlan
+from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.plan.parts import POOL_LABEL, PoolPlan
 from muster.problems import one_of
@@ -19,39 +18,11 @@ SYSTEM_NODES = 2
 """Untainted nodes that CoreDNS and the controllers need, so that one may be replaced."""
 
 
-def check_type(key: str, pool: Pool, kind: InstanceType, region: str, catalog: Catalog, notes: Notes) -> None:
-    """Note what can't be of a type by itself: no driver for it, no EFA on it, not in the zone."""
-    if kind.refused:
-        notes.problem(f"{key}.instanceType", kind.name, f"another type: {kind.refused}")
-    if pool.efa and not kind.efa_interfaces:
-        siblings = [other for other in catalog.types.values() if other.family == kind.family and other.efa_interfaces]
-        smallest = min(siblings, key=lambda other: (other.vcpu, other.name), default=None)
-        expected = f"false, or {smallest.name}, the smallest {kind.family} with EFA" if smallest else "false"
-        notes.phrase(f"{key}.efa", f"true on {kind.name}, which has none", expected)
-    known = catalog.offerings.get(region, {})
-    if pool.zone is not None and known and kind.name not in known.get(pool.zone, ()):
-        sold = sorted(zone for zone, types in known.items() if kind.name in types)
-        where = (
-            f"known zones with {kind.name}: {', '.join(sold)}" if sold else f"no zone of {region} is known to have it"
-        )
-        notes.warning(f"{key}.zone", f"{pool.zone} is not known to have {kind.name}; {where} (data of {catalog.date})")
-
-
-def make(
-    name: str,
-    pool: Pool,
-    made: PoolPlan,
-    kind: InstanceType,
-    cluster: AwsCluster,
-    catalog: Catalog,
-    services: Services,
-    now: datetime,
-    notes: Notes,
-) -> GroupPlan:
+def make(name: str, made: PoolPlan, kind: InstanceType, cluster: AwsCluster, inputs: Inputs) -> GroupPlan:
     """The node group of a pool; what can't be is noted."""
-    key = f"pools.{name}"
-    check_type(key, pool, kind, cluster.region, catalog, notes)
-    found = capacity.make(key, pool, kind, protect=cluster.protect, now=now, services=services, notes=notes)
+    key, pool, services, notes = f"pools.{name}", inputs.settings.pools[name], inputs.services, inputs.notes
+    _check_type(key, pool, kind, cluster, inputs)
+    found = capacity.make(key, pool, kind, notes, protect=cluster.protect, now=inputs.now)
     efa = made.efa
     if pool.zone is None and (efa or found.mode in ("reservation", "capacity-block")):
         why = "EFA does not leave a zone" if efa else f"a {found.mode} is in a single zone"
@@ -62,7 +33,7 @@ def make(
         fitting = one_of(name for name, row in services.amis.items() if row.gpu == bool(kind.gpus))
         notes.problem(f"{key}.ami.type", ami, f"{fitting}: {kind.name} has {'GPUs' if kind.gpus else 'no GPU'}")
     layout = nics.layout(kind, efa=bool(efa))
-    price = catalog.price(kind.name, cluster.region)
+    price = inputs.catalog.price(kind.name, cluster.region)
     pods = nics.max_pods(kind, layout)
     each = 1 + min(pods, services.minimum_addresses + services.warm_addresses)
     return GroupPlan(
@@ -73,7 +44,7 @@ def make(
         capacity=found,
         ami=ami,
         ami_eks=family.arm if kind.architecture == "arm64" else family.eks,
-        release=_release(key, pool, cluster, ami, services, notes),
+        release=_release(key, pool, cluster, ami, inputs),
         version=cluster.kubernetes_version,
         disk_gib=pool.disk_gi_b,
         nics=layout,
@@ -91,8 +62,27 @@ def make(
     )
 
 
+def _check_type(key: str, pool: Pool, kind: InstanceType, cluster: AwsCluster, inputs: Inputs) -> None:
+    """Note what can't be of a type by itself: no driver for it, no EFA on it, not in the zone."""
+    catalog, region, notes = inputs.catalog, cluster.region, inputs.notes
+    if kind.refused:
+        notes.problem(f"{key}.instanceType", kind.name, f"another type: {kind.refused}")
+    if pool.efa and not kind.efa_interfaces:
+        siblings = [other for other in catalog.types.values() if other.family == kind.family and other.efa_interfaces]
+        smallest = min(siblings, key=lambda other: (other.vcpu, other.name), default=None)
+        expected = f"false, or {smallest.name}, the smallest {kind.family} with EFA" if smallest else "false"
+        notes.phrase(f"{key}.efa", f"true on {kind.name}, which has none", expected)
+    known = catalog.offerings.get(region, {})
+    if pool.zone is not None and known and kind.name not in known.get(pool.zone, ()):
+        sold = sorted(zone for zone, types in known.items() if kind.name in types)
+        where = (
+            f"known zones with {kind.name}: {', '.join(sold)}" if sold else f"no zone of {region} is known to have it"
+        )
+        notes.warning(f"{key}.zone", f"{pool.zone} is not known to have {kind.name}; {where} (data of {catalog.date})")
+
+
 def check_together(groups: tuple[GroupPlan, ...], network: NetworkPlan, services: Services, notes: Notes) -> None:
-    """Note what can't be of all node groups together: addresses, interfaces, nodes for the system, one device plugin."""
+    """Note what can't be of all node groups together: addresses, interfaces, system nodes, one device plugin."""
     for subnet in network.subnets:
         drawn = [group for group in groups if subnet.zone in group.zones]
         needed = sum(-(-group.addresses // len(group.zones)) for group in drawn)
@@ -116,8 +106,9 @@ def check_together(groups: tuple[GroupPlan, ...], network: NetworkPlan, services
         )
 
 
-def _release(key: str, pool: Pool, cluster: AwsCluster, ami: str, services: Services, notes: Notes) -> str:
-    """The pinned release of the node image; empty for Bottlerocket without one, whose releases have versions of their own."""
+def _release(key: str, pool: Pool, cluster: AwsCluster, ami: str, inputs: Inputs) -> str:
+    """The pinned release of the node image; empty for Bottlerocket without one, whose releases count differently."""
+    services, notes = inputs.services, inputs.notes
     release = pool.ami.release
     if release is None:
         if cluster.protect:

@@ -8,8 +8,10 @@ from muster.plan.notes import Notes
 from muster.settings import AwsCluster, GivenNetwork, OwnNetwork
 
 SMALLEST, LARGEST = 20, 16
-"""Prefix lengths of a VPC of our own: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html has 28 to 16,
-but a gang's zone wants at least a /23."""
+"""Prefix lengths of a VPC of our own: AWS takes 28 to 16, but a gang's zone wants at least a /23.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+"""
 SLOTS = 3
 """Bits of the prefix that number the private subnets: slot 0 is for the public ones, slot N for zone azN."""
 NODE_SERVICES = ("ecr.api", "ecr.dkr", "sts", "ec2", "logs", "eks", "eks-auth", "autoscaling")

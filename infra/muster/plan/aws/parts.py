@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from muster.catalog import InstanceType
 
-
 STACK_TAG, RESOURCE_TAG = "muster:stack", "muster:resource"
 """Tags of everything that a stack makes: its name, and the logical name of the resource within it."""
 
@@ -23,7 +22,7 @@ class Nic:
 
 @dataclass(frozen=True)
 class SubnetPlan:
-    """The private subnet of a zone: an existing one by `id`, or one to be made. `public` is the NAT's, where it has one."""
+    """The private subnet of a zone: an existing one by `id`, or one to be made; `public` are the NAT's addresses."""
 
     zone: str
     cidr: str

@@ -27,8 +27,8 @@ def refuse(group: GroupPlan, old: Mapping[str, Any], new: Mapping[str, Any], con
         return
     if jobs:
         raise RuntimeError(
-            f"pool {group.pool}: this update replaces nodes on which jobs run ({', '.join(jobs)}); wait for them, "
-            f"or set pools.{group.pool}.interruptJobs: true to have them interrupted"
+            f"pool {group.pool}: with this change nodes go on which jobs run ({', '.join(jobs)}); wait for them, or "
+            f"set pools.{group.pool}.interruptJobs: true to have them interrupted"
         )
 
 

@@ -47,9 +47,8 @@ def make(plan: AwsPlan, file: str) -> Environment:
     late = [addon for addon in plan.eks.addons if not addon.early]
     first = cluster.addons(early, control_plane, account, control_plane.ready, inline)
     shared = node_groups.fabric(net, control_plane, account)
-    groups = node_groups.make(
-        plan.groups, shared, net, control_plane, account, [*net.ready, *first, *control_plane.ready], refuse_while_busy
-    )
+    ground = node_groups.Ground(net, control_plane, account, [*net.ready, *first, *control_plane.ready])
+    groups = node_groups.make(plan.groups, shared, ground, refuse_while_busy)
     last = cluster.addons(late, control_plane, account, [*groups.values()], inline)
     found = storage.file_systems(plan.file_systems, net, shared.security_groups, account)
     if plan.budget is not None:

@@ -21,12 +21,22 @@ CAPACITY_TYPES = {
 }
 """https://docs.aws.amazon.com/eks/latest/APIReference/API_Nodegroup.html#AmazonEKS-Type-Nodegroup-capacityType"""
 PATIENCE = pulumi.CustomTimeouts(create="30m", update="3h", delete="1h")
-"""A group of GPU machines without capacity fails after half an hour and not after an hour; an update drains node by node."""
+"""A group without capacity fails after half an hour and not after an hour; an update drains node by node."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What node groups stand on, and what comes before them."""
+
+    network: Network
+    control_plane: ControlPlane
+    account: Account
+    depends_on: Sequence[pulumi.Resource]
 
 
 @dataclass(frozen=True)
 class Fabric:
-    """What every node shares: its role, and security groups that let nodes talk to each other and to the control plane."""
+    """What every node shares: its role, and the security groups for traffic among nodes and with the control plane."""
 
     role: aws.iam.Role
     security_groups: tuple[pulumi.Input[str], ...]
@@ -72,29 +82,16 @@ def fabric(network: Network, control_plane: ControlPlane, account: Account) -> F
 def make(
     plans: Sequence[GroupPlan],
     shared: Fabric,
-    network: Network,
-    control_plane: ControlPlane,
-    account: Account,
-    depends_on: Sequence[pulumi.Resource],
+    ground: Ground,
     refuse_while_busy: Callable[[GroupPlan], pulumi.ResourceHook],
 ) -> Mapping[str, aws.eks.NodeGroup]:
-    """Node groups by pool, after `depends_on`."""
-    return {
-        plan.pool: _group(plan, shared, network, control_plane, account, depends_on, refuse_while_busy(plan))
-        for plan in plans
-    }
+    """Node groups by pool."""
+    return {plan.pool: _group(plan, shared, ground, refuse_while_busy(plan)) for plan in plans}
 
 
-def _group(
-    plan: GroupPlan,
-    shared: Fabric,
-    network: Network,
-    control_plane: ControlPlane,
-    account: Account,
-    depends_on: Sequence[pulumi.Resource],
-    busy: pulumi.ResourceHook,
-) -> aws.eks.NodeGroup:
-    eks, name = account.eks, f"pool-{plan.pool}"
+def _group(plan: GroupPlan, shared: Fabric, ground: Ground, busy: pulumi.ResourceHook) -> aws.eks.NodeGroup:
+    account, name = ground.account, f"pool-{plan.pool}"
+    eks = account.eks
     placement = None
     if plan.capacity.placement_group:
         # Only without a reservation: within one, a group of our own finds no capacity.
@@ -117,12 +114,12 @@ def _group(
     repair = aws.eks.NodeGroupNodeRepairConfigArgs(enabled=plan.repair, max_parallel_nodes_repaired_count=at_once)
     return aws.eks.NodeGroup(
         name,
-        cluster_name=control_plane.resource.name,
+        cluster_name=ground.control_plane.resource.name,
         # Names are unique, and a replacement is there before the old group goes: a fixed name would be taken.
         # https://github.com/hashicorp/terraform-provider-aws/issues/12525
         node_group_name_prefix=f"{plan.pool[:37]}-",
         node_role_arn=shared.role.arn,
-        subnet_ids=[network.subnets[zone] for zone in plan.zones],
+        subnet_ids=[ground.network.subnets[zone] for zone in plan.zones],
         ami_type=plan.ami_eks,
         version=plan.version,
         release_version=plan.release or None,
@@ -141,7 +138,7 @@ def _group(
         update_config={"max_unavailable": 1, "update_strategy": "MINIMAL" if plan.type.gpus else "DEFAULT"},
         node_repair_config=repair,
         opts=pulumi.ResourceOptions.merge(
-            account.options(*shared.ready, *depends_on),
+            account.options(*shared.ready, *ground.depends_on),
             pulumi.ResourceOptions(
                 custom_timeouts=PATIENCE,
                 # GPU capacity is rarely there twice: the old machines go before the new ones come.

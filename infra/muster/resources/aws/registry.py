@@ -11,7 +11,7 @@ UNTAGGED_DAYS = 14
 
 
 def make(plan: RegistryPlan, account: Account) -> None:
-    """Repositories whose tags can't be moved, scanned on push; images in them survive the stack only where it is protected."""
+    """Repositories whose tags can't be moved, scanned on push; a stack that is not protected takes its images along."""
     for name in plan.repositories:
         logical = name.replace("/", "-")
         repository = aws.ecr.Repository(
