@@ -54,6 +54,7 @@ def test_every_make_target_named_exists() -> None:
     [
         "README.md",
         "docs/architecture.md",
+        "docs/aws.md",
         "docs/embedded-cluster.md",
         "docs/workloads.md",
         "workloads/zero3-train/README.md",
@@ -62,3 +63,11 @@ def test_every_make_target_named_exists() -> None:
 def test_links_into_the_checkout_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_the_page_on_aws_names_the_test_of_every_pitfall() -> None:
+    page = (ROOT / "docs" / "aws.md").read_text()
+    tests = (ROOT / "tests" / "unit" / "aws" / "test_pitfalls.py").read_text()
+    named = re.findall(r"^\| (\d+) \|.*\| `(test_\w+)` \|$", page, flags=re.MULTILINE)
+    assert [int(number) for number, _ in named] == list(range(1, 44))
+    assert [name for _, name in named] == re.findall(r"^def (test_\d\d_\w+)", tests, flags=re.MULTILINE)

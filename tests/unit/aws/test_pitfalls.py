@@ -311,7 +311,7 @@ def test_24_nodes_with_running_jobs_are_not_updated_by_accident() -> None:
     labels = {"jobset.sigs.k8s.io/jobset-name": "train"}
     pod = {"metadata": {"namespace": "training", "labels": labels}, "spec": {"nodeName": "a"}}
     running = Cluster(nodes=[gpu_node("a")], pods=[pod])
-    with pytest.raises(RuntimeError, match=r"replaces nodes on which jobs run \(training/train\)"):
+    with pytest.raises(RuntimeError, match=r"nodes go on which jobs run \(training/train\)"):
         busy.refuse(group(), old, new, lambda: running)
     shrinking = {"scalingConfig": {"desiredSize": 2}}, {"scalingConfig": {"desiredSize": 1}}
     with pytest.raises(RuntimeError, match="training/train"):
