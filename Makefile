@@ -48,8 +48,8 @@ tools: .venv/ready ## Build or find every tool
 images: .venv/ready ## Build every container image and load it into the embedded cluster
 	@$(RUN) images
 
-charts: .venv/ready ## Materialise the pinned charts and check their digests
-	@$(RUN) charts
+charts: .venv/ready ## Materialise the pinned charts and check their digests [PIN=published]
+	@$(RUN) charts $(if $(PIN),--pin $(PIN))
 
 catalog: .venv/ready ## Write the instance catalogue from moto's record of EC2 [LIVE=us-west-2: ask AWS there]
 	@$(RUN) catalog $(if $(LIVE),--live $(LIVE))

@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 from muster import releases
 from muster.releases import Chart, Cut
 
-from local import toolchain
+from local import published, toolchain
 from local.places import ROOT
 from local.problem import Problem
 from local.progress import step
@@ -20,39 +20,52 @@ from local.progress import step
 FOLDER = ROOT / "charts"
 
 
-def pin() -> None:
-    """Write the digest of every chart, as it is cut now, into releases.yaml: a deliberate change of the set."""
+def pin(*, with_published: bool = False) -> None:
+    """Write the digest of every chart, as it is made now, into releases.yaml: a deliberate change of the set.
+
+    With `with_published`, also of charts that are fetched from where they are published. Raises Problem.
+    """
     text = releases.FILE.read_text()
     with tempfile.TemporaryDirectory() as scratch:
         for name, chart in releases.load().charts.items():
-            if not chart.module:
+            if not chart.module and not with_published:
                 continue
-            found = digest(cut(name, chart, Path(scratch)))
+            found = digest(made(name, chart, Path(scratch)))
             # The file is edited as text: it is a document with reasons, which a YAML library would drop.
             text = re.sub(rf'(?ms)(^  {name}:\n.*?^    digest: )"?[0-9a-f]*"?', rf'\g<1>"{found}"', text, count=1)
     releases.FILE.write_text(text)
 
 
-def materialise(into: Path = FOLDER) -> None:
-    """Cut every chart that is not there or not as pinned, and check its digest. Raises Problem."""
+def materialise(into: Path = FOLDER, wanted: Collection[str] | None = None) -> None:
+    """Make every chart that is not there or not as pinned, and check its digest; with `wanted`, those alone.
+
+    Charts that are only published are fetched where they are wanted by name. Raises Problem.
+    """
     for name, chart in releases.load().charts.items():
-        if not chart.module:
+        if name not in wanted if wanted is not None else not chart.module:
             continue
         folder = into / name
-        if digest(folder) == chart.digest:
+        if chart.digest and digest(folder) == chart.digest:
             continue
-        with step(f"chart {name} {chart.version}"):
+        if not chart.digest:
+            raise Problem(
+                f"chart {name} {chart.online.version} was never fetched here, so releases.yaml holds no digest of it; "
+                "once, and to be committed: make charts PIN=published"
+            )
+        with step(f"chart {name} {chart.version or chart.online.version}"):
             into.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".making-", dir=into) as scratch:
-                made = cut(name, chart, Path(scratch))
-                found = digest(made)
+                fresh = made(name, chart, Path(scratch))
+                found = digest(fresh)
                 if found != chart.digest:
+                    source = f"module {chart.module}" if chart.module else chart.online.repository
                     raise Problem(
-                        f"chart {name} {chart.version} of module {chart.module} has digest {found}, releases.yaml pins "
-                        f"{chart.digest or 'none'}; if the change is wanted: .venv/bin/python -m local charts --pin"
+                        f"chart {name} {chart.version or chart.online.version} of {source} has digest {found}, "
+                        f"releases.yaml pins {chart.digest}; if the change is wanted: "
+                        f"make charts PIN={'module' if chart.module else 'published'}"
                     )
                 shutil.rmtree(folder, ignore_errors=True)
-                made.replace(folder)
+                fresh.replace(folder)
 
 
 def digest(folder: Path) -> str:
@@ -64,6 +77,11 @@ def digest(folder: Path) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
     return total.hexdigest()
+
+
+def made(name: str, chart: Chart, into: Path) -> Path:
+    """Make one chart below a scratch folder: cut from its module, or as published. Raises Problem."""
+    return cut(name, chart, into) if chart.module else published.fetch(chart.online, into / name)
 
 
 def cut(name: str, chart: Chart, into: Path) -> Path:

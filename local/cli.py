@@ -113,11 +113,14 @@ def build_images() -> None:
 
 @app.command("charts")
 def materialise_charts(
-    pin: Annotated[bool, typer.Option("--pin", help="Write the digests found into releases.yaml.")] = False,
+    pin: Annotated[
+        str,
+        typer.Option(help="Write the digests found into releases.yaml: of `module` charts, or `published` ones too."),
+    ] = "",
 ) -> None:
     """Materialise the pinned charts and check their digests."""
     if pin:
-        charts.pin()
+        charts.pin(with_published=pin == "published")
     charts.materialise()
 
 
@@ -171,13 +174,13 @@ def clean() -> None:
 
 def _prepare(stack: str) -> Engine:
     """Everything that the engine needs. A stack file with mistakes ends here, before anything is made."""
-    stacks.from_file(stack, ROOT, os.environ)
+    plan = stacks.from_file(stack, ROOT, os.environ)
     embedded = _embedded(stack)
     if embedded:
         cluster.check_machine()
     found = toolchain.ensure(toolchain.ENGINE + (toolchain.CLUSTER if embedded else ()))
     toolchain.show({name: tool for name, tool in found.items() if tool.origin.startswith("yours")})
-    charts.materialise()
+    charts.materialise(wanted=[release.chart.rpartition("/")[2] for release in plan.releases])
     if embedded:
         _cluster_up(found)
     engine = _engine(stack, found, embedded=embedded)

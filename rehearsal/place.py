@@ -27,6 +27,8 @@ from rehearsal.double.world import World
 
 PLUGIN = f"resource-aws-v{VERSION}"
 TAIL = 25
+QUIET = ("same", "read", "refresh", "discard", "read-replacement", "discard-replaced")
+"""Operations that change nothing that is there."""
 KINDS = (
     "/api/v1/nodes",
     "/api/v1/namespaces",
@@ -116,7 +118,7 @@ class Place:
     def preview(self) -> dict[str, str]:
         """What an `up` would do: operation by `kind name`, resources that stay left out. Raises Problem."""
         steps = json.loads(self.run("preview", "--json"))["steps"]
-        return {short(step["urn"]): step["op"] for step in steps if step["op"] not in ("same", "read", "refresh")}
+        return {short(step["urn"]): step["op"] for step in steps if step["op"] not in QUIET}
 
     def leftovers(self) -> list[str]:
         """What is still there of the stack: in the double's AWS and in the cluster."""
