@@ -60,8 +60,8 @@ env: .venv/ready ## Print exports for an own shell: eval "$(make env)" [STACK=lo
 rehearse: .venv/ready ## Rehearse an AWS environment: double of AWS, real engine and cluster; one JSON line last [STACK=dev]
 	@.venv/bin/python -m rehearsal --stack $(if $(filter local,$(STACK)),dev,$(STACK))
 
-bench: .venv/ready ## Measure start, up, no-op and preview; one JSON line last
-	@$(RUN) bench
+bench: .venv/ready ## Measure start, up, no-op and previews, also of prod and as it grows; one JSON line last
+	@.venv/bin/python -m rehearsal.bench
 
 schema: .venv/ready ## Write the JSON Schema of stack files
 	@.venv/bin/muster schema > infra/muster/stack.schema.json

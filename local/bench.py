@@ -1,9 +1,8 @@
 """Measure what users wait for; the reference does the same work by helm and kubectl, in the same run.
 
-Times are wall-clock seconds of whole commands. The last line on stdout is one JSON object.
+Times are wall-clock seconds of whole commands.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -27,8 +26,8 @@ from local.progress import step
 STACK = "local"
 
 
-def run() -> None:
-    """Run every measurement and print the JSON line. Raises Problem when a measured command fails."""
+def run() -> dict[str, object]:
+    """Run every measurement. Raises Problem when a measured command fails."""
     found = toolchain.ensure((*toolchain.ENGINE, *toolchain.CLUSTER, "helm"))
     charts.materialise()
     env = environment(
@@ -41,24 +40,24 @@ def run() -> None:
         _must([sys.executable, "-m", "local", *words], env)
 
     _down(local)
-    results["cluster_ready_s"] = _timed("cluster from nothing", lambda: cluster.up(binaries))
+    results["cluster_ready_s"] = timed("cluster from nothing", lambda: cluster.up(binaries))
     _down(local)
-    results["up_warm_s"] = _timed("make up from nothing", lambda: local("up"))
-    results["up_noop_s"] = _timed("make up again", lambda: local("up"))
+    results["up_warm_s"] = timed("make up from nothing", lambda: local("up"))
+    results["up_noop_s"] = timed("make up again", lambda: local("up"))
     pulumi = ["pulumi", "--non-interactive", "--stack", STACK]
-    results["preview_s"] = _timed("pulumi preview", lambda: _must([*pulumi, "preview", "--expect-no-changes"], env))
+    results["preview_s"] = timed("pulumi preview", lambda: _must([*pulumi, "preview", "--expect-no-changes"], env))
     _down(local)
 
     cluster.up(binaries)
     plan = stacks.from_file(STACK, ROOT, env)
-    reference = _timed("the same by helm and kubectl", lambda: _by_hand(plan, env))
+    reference = timed("the same by helm and kubectl", lambda: _by_hand(plan, env))
     _down(local)
     cluster.up(binaries)
     _must(["pulumi", "stack", "select", "--create", STACK], env)
-    ours = _timed("the same by pulumi up", lambda: _must([*pulumi, "up", "--yes", "--skip-preview"], env))
+    ours = timed("the same by pulumi up", lambda: _must([*pulumi, "up", "--yes", "--skip-preview"], env))
     _down(local)
     results |= {"up_by_helm_and_kubectl_s": reference, "up_by_pulumi_s": ours, "ratio_up": round(ours / reference, 3)}
-    sys.stdout.write(json.dumps(results) + "\n")
+    return results
 
 
 def _by_hand(plan: Plan, env: Mapping[str, str]) -> None:
@@ -97,7 +96,8 @@ def _down(local: Callable[..., None]) -> None:
         local("down")
 
 
-def _timed(title: str, work: Callable[[], object]) -> float:
+def timed(title: str, work: Callable[[], object]) -> float:
+    """Seconds that `work` takes, shown while it runs under `title`."""
     start = time.monotonic()
     with step(title):
         work()

@@ -16,7 +16,6 @@ from muster.problems import SettingsError
 from muster.report.reader import Unreachable
 from muster.settings import AwsCluster
 
-from local import bench as benchmark
 from local import catalog, charts, cluster, images, packages, recovery, summary, tagged, toolchain
 from local.engine import Engine, end_orphans, environment
 from local.places import ROOT, cache_dir, state_dir
@@ -155,12 +154,6 @@ def env(stack: Stack = "local") -> None:
     for name in sorted(wanted):
         if wanted[name] != os.environ.get(name):
             typer.echo(f"export {name}={shlex.quote(wanted[name])}")
-
-
-@app.command()
-def bench() -> None:
-    """Measure start, up, no-op and preview against helm and kubectl; one JSON line last."""
-    benchmark.run()
 
 
 @app.command()

@@ -91,8 +91,7 @@ class Engine:
         Raises Problem.
         """
         pairs = [word for pair in found.items() for text in pair for word in ("--import-pending-creates", text)]
-        targets = [word for urn in found for word in ("--target", urn)]
-        self._quiet("refresh", "--yes", "--skip-preview", *pairs, *targets)
+        self._quiet("refresh", "--yes", "--skip-preview", *pairs)
 
     def _forget_settled_operations(self) -> None:
         """Drop what a killed run left pending: a whole `up` has recorded or removed it, but Pulumi keeps warning of it.

@@ -134,14 +134,23 @@ class Place:
         with (self.folder / "engine.log").open("a") as log:
             log.write(f"$ pulumi {' '.join(words)}\n{done.stdout}\n{done.stderr}\n")
         if check and done.returncode != 0:
-            lines = [line for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
-            raise Problem(f"pulumi {words[0]} of {self.stack} failed:\n" + "\n".join(lines[-TAIL:]))
+            raise Problem(f"pulumi {words[0]} of {self.stack} failed:\n{diagnostics(done.stdout + done.stderr)}")
         return done.stdout
 
     def _last_changes(self) -> dict[str, int]:
         (last, *_) = json.loads(self.run("stack", "history", "--json", "--stack", self.stack, "--page-size", "1"))
         changes: Counter[str] = Counter(last.get("resourceChanges") or {})
         return {kind: count for kind, count in changes.items() if kind not in ("same", "read")}
+
+
+def diagnostics(output: str) -> str:
+    """What the engine says of failures, without what it says of all the rest."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    if "Diagnostics:" in lines:
+        lines = lines[lines.index("Diagnostics:") + 1 :]
+        ends = [number for number, line in enumerate(lines) if line in ("Outputs:", "Resources:")]
+        lines = lines[: ends[0]] if ends else lines
+    return "\n".join(lines[-TAIL:])
 
 
 def short(urn: str) -> str:

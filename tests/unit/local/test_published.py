@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -68,15 +69,14 @@ def test_pinning_writes_the_digest_of_a_published_chart(
     repository: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "releases.yaml"
+    online = {"repository": repository, "chart": "gpu-thing", "version": "v1.2.3"}
     file.write_text(
-        "kubernetes: '1.35.4'\ndeepspeed: {}\ncharts:\n  gpu-thing:\n"
-        f"    online: {{repository: '{repository}', chart: gpu-thing, version: v1.2.3}}\n    digest: \"\"\nreleases: {{}}\n"
+        "kubernetes: '1.35.4'\ndeepspeed: {}\nreleases: {}\ncharts:\n  gpu-thing:\n"
+        f'    online: {json.dumps(online)}\n    digest: ""\n'
     )
     locked = releases.load(file)
     monkeypatch.setattr(releases, "FILE", file)
-    monkeypatch.setattr(
-        releases, "load", lambda path=file: type(locked).model_validate(yaml.safe_load(path.read_text()))
-    )
+    monkeypatch.setattr(releases, "load", lambda: type(locked).model_validate(yaml.safe_load(file.read_text())))
     charts.pin(with_published=True)
     charts.materialise(tmp_path / "charts", wanted=["gpu-thing"])
-    assert charts.digest(tmp_path / "charts" / "gpu-thing") == releases.load(file).charts["gpu-thing"].digest
+    assert charts.digest(tmp_path / "charts" / "gpu-thing") == releases.load().charts["gpu-thing"].digest
