@@ -1,14 +1,16 @@
 """The whole stack in order: what a plan becomes on a cloud and a cluster, and what the stack exports."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from muster.plan import JobPlan, Plan, summary
 from muster.resources import fabric, platform, provider, training
-from muster.resources.aws import environment
-from muster.resources.aws.environment import Environment
 from muster.resources.connection import Connection
+
+if TYPE_CHECKING:
+    from muster.resources.aws.environment import Environment
 
 
 def declare(made: Plan, *, wait: bool = True) -> None:
@@ -21,7 +23,7 @@ def declare(made: Plan, *, wait: bool = True) -> None:
     for warning in made.warnings:
         pulumi.log.warn(warning)
 
-    cloud = environment.make(made.aws, made.source) if made.aws is not None else None
+    cloud = _cloud(made)
     connection = cloud.connection if cloud else Connection(made.cluster.kubeconfig, made.cluster.context)
     cluster = provider.connect(
         made.cluster,
@@ -69,8 +71,17 @@ def declare(made: Plan, *, wait: bool = True) -> None:
         pulumi.export("hourlyUsd", round(made.aws.cost.hourly, 2))
 
 
+def _cloud(made: Plan) -> "Environment | None":
+    """What stands on AWS, None elsewhere."""
+    if made.aws is None:
+        return None
+    from muster.resources.aws import environment  # noqa: PLC0415 - AWS's SDK takes a second that other stacks don't need
+
+    return environment.make(made.aws, made.source)
+
+
 def _nodes_ready(
-    made: Plan, cloud: Environment, releases: Sequence[pulumi.CustomResource]
+    made: Plan, cloud: "Environment", releases: Sequence[pulumi.CustomResource]
 ) -> pulumi.Output[object] | None:
     """Resolved when every GPU node is as planned; None in a preview, which waits for nothing."""
     groups = made.aws.groups if made.aws else ()
