@@ -39,21 +39,26 @@ def main() -> None:
 @app.command("plan")
 def show_plan(stack: Stack = "local") -> None:
     """Check a stack file and show what it means; asks no cluster and no cloud."""
+    from muster.plan import summary  # noqa: PLC0415 - only here
     from muster.report import text  # noqa: PLC0415 - rich tables only where they are drawn
 
-    out.print(text.plan_blocks(planned(stack)))
+    made = planned(stack)
+    out.print(text.plan_blocks(made))
+    for line in summary.lines(made):
+        out.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
 def render(stack: Stack = "local") -> None:
-    """Print every manifest that the stack would apply, as YAML."""
-    from muster.manifests import node, queue, runtime, storage, trainjob, workload  # noqa: PLC0415 - only here
+    """Print every manifest that the stack would apply, as YAML; what only AWS can know stands in angle brackets."""
+    from muster.manifests import aws, node, queue, runtime, storage, trainjob, workload  # noqa: PLC0415 - only here
 
     made = planned(stack)
     documents = [
+        *(aws.documents(made.aws) if made.aws else ()),
         *(node.build(item) for item in made.nodes),
         *(queue.build(item) for item in made.queues),
-        *(storage.volume(item) for item in made.claims if item.volume is not None),
+        *(storage.volume(item, aws.file_system(item)) for item in made.claims if item.volume is not None),
         *(storage.claim(item) for item in made.claims),
         *(workload.build(item) for item in made.files),
         *(runtime.build(item) for item in made.runtimes),

@@ -27,10 +27,12 @@ NO_CAPACITY = "We currently do not have sufficient capacity in the Availability 
 
 @pytest.fixture(scope="module", autouse=True)
 def alone() -> Iterator[None]:
-    """The embedded cluster belongs to these tests while they run."""
-    cluster.down()
-    yield
-    cluster.down()
+    """The embedded cluster belongs to these tests while they run, and dates are judged as of the stacks' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUSTER_NOW", "2026-11-23T00:00:00Z")
+        cluster.down()
+        yield
+        cluster.down()
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
