@@ -18,6 +18,13 @@ EVERYWHERE = "0.0.0.0/0"
 POLICIES = "arn:{partition}:iam::aws:policy/{name}"
 TOLERATE_ALL: Mapping[str, Any] = {"node": {"tolerateAllTaints": True}}
 CNI_ADDON = "vpc-cni"
+DIRECTIONS = {
+    **{name: name[0] for name in ("central", "east", "north", "south", "west")},
+    **{name: name[0] + name[5] for name in ("northeast", "northwest", "southeast", "southwest")},
+    "gov-east": "ge",
+    "gov-west": "gw",
+}
+"""Middle parts of regions' names as zone ids have them."""
 
 
 def make(stack: str, cluster: AwsCluster, inputs: Inputs) -> EksPlan:
@@ -83,6 +90,8 @@ def _version(cluster: AwsCluster, services: Services, now: datetime, notes: Note
 
 def _zones_of_region(cluster: AwsCluster, settings: Settings, notes: Notes) -> None:
     prefix = zone_prefix(cluster.region)
+    if prefix is None:
+        return
     named = {f"cluster.zones[{index}]": zone for index, zone in enumerate(cluster.zones)}
     named |= {f"pools.{name}.zone": pool.zone for name, pool in settings.pools.items() if pool.zone}
     named |= {
@@ -95,19 +104,14 @@ def _zones_of_region(cluster: AwsCluster, settings: Settings, notes: Notes) -> N
             notes.problem(key, zone, f"a zone of {cluster.region}, such as {prefix}-az1")
 
 
-def zone_prefix(region: str) -> str:
-    """What the zone ids of a region begin with: usw2 of us-west-2, apne1 of ap-northeast-1.
+def zone_prefix(region: str) -> str | None:
+    """What the zone ids of a region begin with: usw2 of us-west-2, apne1 of ap-northeast-1; None for unknown regions.
 
     https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
     """
     area, *middle, number = region.split("-")
-    directions = {"north": "n", "south": "s", "east": "e", "west": "w", "central": "c"}
-    words = "-".join(middle)
-    short = directions.get(words)
-    if short is None:
-        first = next((name for name in ("north", "south") if words.startswith(name)), "")
-        short = directions.get(first, words[:1]) + directions.get(words.removeprefix(first), "")
-    return f"{area}{short}{number}"
+    short = DIRECTIONS.get("-".join(middle))
+    return f"{area}{short}{number}" if short else None
 
 
 def _admin(admin: str, cluster: AwsCluster, notes: Notes) -> None:
