@@ -86,12 +86,29 @@ class Engine:
         return {found["urn"]: found.get("inputs") or {} for found in begun if found["urn"] not in recorded}
 
     def adopt(self, found: Mapping[str, str]) -> None:
-        """Record resources that are there, ids by URN, as if their creation had been seen to its end.
+        """Record resources that may be there, ids by URN; their provider then fills in what they are, or drops them.
 
+        Empty outputs make the provider read them as an import does. Pulumi's own --import-pending-creates forgets them.
+        https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/cmd/pulumi/operations/refresh.go
         Raises Problem.
         """
-        pairs = [word for pair in found.items() for text in pair for word in ("--import-pending-creates", text)]
-        self._quiet("refresh", "--yes", "--skip-preview", *pairs)
+        exported = json.loads(self._quiet("stack", "export"))
+        deployment = exported["deployment"]
+        pending = deployment.pop("pending_operations", None) or []
+        for operation in pending:
+            resource = operation["resource"]
+            if resource["urn"] in found:
+                deployment["resources"].append({**resource, "id": found[resource["urn"]], "outputs": {}})
+        deployment["pending_operations"] = [op for op in pending if op["resource"]["urn"] not in found]
+        self._import(exported)
+        targets = [word for urn in found for word in ("--target", urn)]
+        self._quiet("refresh", "--yes", "--skip-preview", *targets)
+
+    def _import(self, exported: Mapping[str, Any]) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(exported, file)
+            file.flush()
+            self._quiet("stack", "import", "--file", file.name)
 
     def _forget_settled_operations(self) -> None:
         """Drop what a killed run left pending: a whole `up` has recorded or removed it, but Pulumi keeps warning of it.
@@ -100,10 +117,7 @@ class Engine:
         """
         exported = json.loads(self._quiet("stack", "export"))
         if exported["deployment"].pop("pending_operations", None):
-            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-                json.dump(exported, file)
-                file.flush()
-                self._quiet("stack", "import", "--file", file.name)
+            self._import(exported)
 
     def unlock_if_orphaned(self) -> None:
         """Release the lock of a run that was killed on this machine; a lock whose process lives is left alone.

@@ -1,7 +1,7 @@
 """Failures that a rehearsal asks for: which operation, how often, and the error that AWS would give.
 
 A plan of faults is a JSON file beside the world: [{"on": "aws:eks/nodeGroup:NodeGroup", "operation": "create",
-"code": "InsufficientInstanceCapacity", "message": "...", "times": 1, "after": 0, "half": true}].
+"code": "InsufficientInstanceCapacity", "message": "...", "times": 1, "after": 0, "half": true, "crash": false}].
 """
 
 import json
@@ -19,7 +19,8 @@ class Fault:
     """One failure. `on` matches kinds, `operation` is create, update, delete, read or *.
 
     It happens `times` times, after as many matching operations as `after`. With `half` the resource exists all the
-    same, in a failed state, as a node group without capacity does.
+    same, in a failed state, as a node group without capacity does. With `crash` it exists and is whole, but the engine
+    is killed before it hears of it.
     """
 
     on: str
@@ -29,6 +30,7 @@ class Fault:
     times: int = 1
     after: int = 0
     half: bool = False
+    crash: bool = False
 
 
 class Faults:

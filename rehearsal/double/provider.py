@@ -6,6 +6,7 @@ It follows the wire protocol of https://github.com/pulumi/pulumi/blob/master/pro
 import json
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -183,7 +184,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         rule = self._rules.resources[kind]
         time.sleep(rule.seconds)
         fault = self._faults.due(kind, "create")
-        if fault is not None and not fault.half:
+        if fault is not None and not (fault.half or fault.crash):
             raise Refused(fault.code, fault.message)
         with self._world.lock:
             self._judge(Case(self._world, kind, inputs), rule.refuse)
@@ -192,7 +193,10 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
             thing = self._made(kind, inputs, rule)
             self._world.put(thing)
         if kind == GROUP:
-            self._start(thing, fault)
+            self._start(thing, fault if fault is not None and fault.half else None)
+        if fault is not None and fault.crash:
+            os.kill(os.getppid(), signal.SIGKILL)
+            os._exit(1)
         return thing
 
     def _start(self, group: Thing, fault: Fault | None) -> None:

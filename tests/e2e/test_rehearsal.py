@@ -22,6 +22,23 @@ from rehearsal.place import Place
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 GROUP = "aws:eks/nodeGroup:NodeGroup"
+CRASHES = (
+    "aws:ec2/vpc:Vpc",
+    "aws:iam/role:Role",
+    "aws:ec2/subnet:Subnet",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "aws:ec2/natGateway:NatGateway",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation",
+    "aws:ec2/route:Route",
+    "aws:eks/cluster:Cluster",
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+    "aws:eks/addon:Addon",
+    "aws:ec2/launchTemplate:LaunchTemplate",
+    GROUP,
+)
+"""Kinds at whose first creation the engine dies."""
 NO_CAPACITY = "We currently do not have sufficient capacity in the Availability Zone you requested."
 
 
@@ -170,8 +187,21 @@ class TestFailures:
         assert census(place) == undisturbed
         assert place.preview() == {}
 
-    @pytest.mark.parametrize("seconds", [5.0, 9.0, 13.0])
-    def test_an_engine_that_was_killed(self, undisturbed: Counter[tuple[str, str]], seconds: float) -> None:
+    def test_an_engine_that_was_killed_again_and_again(self, undisturbed: Counter[tuple[str, str]]) -> None:
+        place = places.prepare("dev")
+        place.faults.plan(*(Fault(kind, "create", "crash", "", crash=True) for kind in CRASHES))
+        found: set[str] = set()
+        while killed_after(place, 120.0, "up", "--yes", "--skip-preview"):
+            assert place.engine.pending_creates()
+            found |= {urn.split("::")[2] for urn in place.recover()}
+        assert found >= set(CRASHES)
+        assert census(place) == undisturbed
+        assert place.preview() == {}
+
+    @pytest.mark.parametrize("seconds", [6.0, 12.0])
+    def test_an_engine_that_was_killed_at_some_moment(
+        self, undisturbed: Counter[tuple[str, str]], seconds: float
+    ) -> None:
         place = places.prepare("dev")
         killed_after(place, seconds, "up", "--yes", "--skip-preview")
         place.recover()
@@ -190,8 +220,8 @@ def test_a_destroy_that_was_interrupted_five_times_ends_empty() -> None:
     assert place.leftovers() == []
 
 
-def killed_after(place: Place, seconds: float, *words: str) -> None:
-    """Run the engine and kill it with SIGKILL after so many seconds, if it is not done by then."""
+def killed_after(place: Place, seconds: float, *words: str) -> bool:
+    """Run the engine and kill it with SIGKILL after so many seconds; whether it was killed, by whomever."""
     command = ["pulumi", "--non-interactive", "--cwd", str(place.root), *words, "--stack", place.stack]
     env = dict(place.engine.environment)
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -200,4 +230,4 @@ def killed_after(place: Place, seconds: float, *words: str) -> None:
         time.sleep(0.05)
     if process.poll() is None:
         os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    return process.wait() == -signal.SIGKILL
