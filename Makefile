@@ -30,7 +30,7 @@ check: .venv/ready ## The fast part: lint, formatting, types, layers, unit, prog
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache 2>&1 | tail -n 3
-	@.venv/bin/pytest -q -m "not e2e"
+	@.venv/bin/pytest -q -m "not e2e" --numprocesses auto
 
 e2e: .venv/ready ## Tests on the real engine and the embedded cluster
 	@$(RUN) ready

@@ -10,9 +10,10 @@ from muster import catalog, gang, plan, releases, repository, settings
 from muster.catalog import services
 from muster.plan import releases as release_plans
 from muster.plan import resources, summary
+from muster.plan.inputs import Inputs
+from muster.plan.notes import Notes
 from muster.plan.parts import EFA, GPU
 from muster.problems import SettingsError
-from muster.settings import Platform
 
 from tests.unit import planned
 
@@ -44,7 +45,11 @@ def ordered(**needs: tuple[str, ...]) -> None:
     """Plan made-up releases by their needs."""
     made = {name: releases.Release(chart="c", namespace="n", needs=need) for name, need in needs.items()}
     locked = releases.Releases(kubernetes="1", deepspeed={}, charts={}, releases=made)
-    release_plans.make(locked, gang.BACKENDS["none"], "charts", None, Platform(), services.load())
+    backend = gang.BACKENDS["none"]
+    declared = settings.parse({"muster:cluster": {"provider": "embedded"}}, "FILE")
+    known = repository.load(planned.CHECKOUT)
+    inputs = Inputs(declared, known, catalog.load(), services.load(), planned.NOW, backend, Notes("FILE"))
+    release_plans.make(locked, backend, "charts", None, inputs)
 
 
 def test_releases_in_a_circle() -> None:

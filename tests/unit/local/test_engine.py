@@ -73,6 +73,7 @@ def test_other_stacks_have_a_backend_where_none_was_chosen(tmp_path: Path, tools
         (socket.gethostname(), os.getpid(), False),
         ("elsewhere", 2**22 + 1, False),
     ],
+    ids=["dead", "alive", "elsewhere"],
 )
 def test_only_the_lock_of_a_dead_process_of_this_machine_is_released(
     tmp_path: Path, host: str, pid: int, released: bool
