@@ -17,7 +17,7 @@ RUNTIME = "kubernetes:trainer.kubeflow.org/v1alpha1:ClusterTrainingRuntime"
 Stack = tuple[Plan, Sequence[Registration]]
 
 
-@pytest.fixture(params=STACKS)
+@pytest.fixture(params=STACKS, scope="module")
 def stack(request: pytest.FixtureRequest) -> Stack:
     return run(request.param)
 
