@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 import yaml
 from muster import releases, stack
-from rehearsal.project import STANDINS
 
+from rehearsal.project import STANDINS
 from tests.program.recorder import ENVIRON, ROOT, STACKS
 
 CHARTS = sorted(folder.name for folder in STANDINS.iterdir())
