@@ -201,7 +201,8 @@ def environment(tools: Mapping[str, Tool], kubeconfig: Path | None, backend: Pat
         env["PULUMI_BACKEND_URL"] = f"file://{backend}"
         env["PULUMI_HOME"] = str(backend / "home")
         env["PULUMI_CONFIG_PASSPHRASE"] = ""
-        env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        # A cluster of the user's own may be on AWS, whose provider only Pulumi has.
+        env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true" if kubeconfig is not None else "false"
     path = dict.fromkeys([str(ROOT / ".venv" / "bin"), *map(str, folders)])
     env["PATH"] = os.pathsep.join([*path, env.get("PATH", "")])
     return env

@@ -1,25 +1,30 @@
 """What `make up` says at the end: what there is now, how the jobs went, and what to do next."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from muster import stack as stacks
 from muster.kube import Kube
+from muster.manifests.aws import kubeconfig
+from muster.plan import Plan
 from muster.report import stack as report
 from muster.report import text
 from rich.panel import Panel
 
 from local.engine import Engine
-from local.places import ROOT
 from local.progress import console
+
+EKS = "aws:eks/cluster:Cluster"
 
 
 def show(engine: Engine) -> None:
-    """Print the summary of a stack that is up."""
+    """Print the summary of a stack that is up. Raises muster.report.reader.Unreachable."""
     environ = {**os.environ, **engine.environment}
-    plan = stacks.from_file(engine.stack, ROOT, environ)
-    view = report.read(Kube.from_file(Path(str(plan.cluster.kubeconfig)), plan.cluster.context), plan)
+    plan = stacks.from_file(engine.stack, engine.root, environ)
     resources = [item for item in engine.state().get("resources", ()) if item["type"] != "pulumi:pulumi:Stack"]
+    view = report.read(_cluster(plan, resources), plan)
     console.print()
     console.print(text.stack_screen(view))
     if curves := text.curves(view):
@@ -29,14 +34,42 @@ def show(engine: Engine) -> None:
     console.print()
     console.print(
         Panel(
-            f"{len(resources)} resources are tracked in stack {engine.stack}; the cluster's components log to "
-            f"{Path(str(plan.cluster.kubeconfig)).parent / 'log'}\n\n"
-            "Three things to try next\n"
-            f"  .venv/bin/muster logs {job}      what rank 0 printed\n"
-            f"  edit {stacks.file_of(engine.stack)} (jobs.{job}.nodes: 3), then: make preview; make up\n"
-            '  eval "$(make env)"; kubectl get trainjobs,jobsets,podgroups,pods -A',
+            f"{len(resources)} resources are tracked in stack {engine.stack}; {_more(plan)}\n\n"
+            "Three things to try next\n" + "\n".join(f"  {line}" for line in _next(plan, job)),
             title="up",
             title_align="left",
             expand=False,
         )
+    )
+
+
+def _cluster(plan: Plan, resources: list[Mapping[str, Any]]) -> Kube:
+    """The stack's cluster: by kubeconfig file, or on AWS as the state knows it."""
+    if plan.aws is None:
+        return Kube.from_file(Path(str(plan.cluster.kubeconfig)), plan.cluster.context)
+    outputs = next(item["outputs"] for item in resources if item["type"] == EKS)
+    return Kube.from_text(kubeconfig.build(plan.aws.eks, outputs["endpoint"], outputs["certificateAuthority"]["data"]))
+
+
+def _more(plan: Plan) -> str:
+    if plan.aws is not None:
+        return f"${plan.aws.cost.hourly:.2f} an hour at on-demand prices of {plan.aws.cost.date}"
+    return f"the cluster's components log to {Path(str(plan.cluster.kubeconfig)).parent / 'log'}"
+
+
+def _next(plan: Plan, job: str) -> tuple[str, str, str]:
+    file = stacks.file_of(plan.stack)
+    change = f"edit {file} (jobs.{job}.nodes: 3), then: make preview; make up"
+    if plan.aws is not None:
+        eks, stack = plan.aws.eks, f"--stack {plan.stack}"
+        change = f"edit {file}, then: make preview STACK={plan.stack}; make up STACK={plan.stack}"
+        return (
+            f"aws eks update-kubeconfig --region {eks.region} --name {eks.name}",
+            f".venv/bin/muster status {stack}; .venv/bin/muster logs {job} {stack}",
+            change,
+        )
+    return (
+        f".venv/bin/muster logs {job}      what rank 0 printed",
+        change,
+        'eval "$(make env)"; kubectl get trainjobs,jobsets,podgroups,pods -A',
     )

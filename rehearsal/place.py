@@ -170,7 +170,7 @@ def objects(kube: Kube) -> Iterator[str]:
 
 def prepare(stack: str) -> Place:
     """Everything that a rehearsal needs, from nothing. Raises Problem or muster.problems.SettingsError."""
-    if (state_dir() / "pulumi").exists():
+    if cluster.running() is not None and (state_dir() / "pulumi").exists():
         raise Problem("a stack is up on the embedded cluster, which a rehearsal wants for itself; make down removes it")
     found = toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER)
     charts.materialise()

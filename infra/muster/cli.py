@@ -118,5 +118,10 @@ def project(start: Path) -> Path:
 def reader(made: Plan):  # type: ignore[no-untyped-def]
     """The stack's cluster."""
     from muster.kube import Kube  # noqa: PLC0415 - the Kubernetes client takes half a second to import
+    from muster.report.reader import Unreachable  # noqa: PLC0415 - as in main
 
-    return Kube.from_file(Path(str(made.cluster.kubeconfig)), made.cluster.context)
+    if made.cluster.kubeconfig is None:
+        eks = made.aws.eks if made.aws else None
+        how = f": aws eks update-kubeconfig --region {eks.region} --name {eks.name}" if eks else ""
+        raise Unreachable(f"set KUBECONFIG to the file that knows the cluster{how}")
+    return Kube.from_file(Path(made.cluster.kubeconfig), made.cluster.context)

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from local import cluster
+from local import cluster, summary
 from local.places import ROOT
 from local.problem import Problem
 from rehearsal import place as places
 from rehearsal.double.faults import Fault
+from rehearsal.double.provider import FOLDER
 from rehearsal.place import Place
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -95,6 +96,16 @@ class TestChanges:
         for path, value in edits.items():
             environment.edit(path.replace("__", "."), value)
         return environment.preview()
+
+    def test_the_summary_reads_the_cluster_that_the_state_knows(
+        self, environment: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name in ("PATH", FOLDER):
+            monkeypatch.setenv(name, environment.engine.environment[name])
+        summary.show(environment.engine)
+        said = capsys.readouterr().err
+        assert "aws eks update-kubeconfig --region us-east-1 --name muster-staging" in said
+        assert "2 of 2 nodes ready, 16 GPUs" in said
 
     def test_growing_a_pool_changes_one_node_group(self, environment: Place) -> None:
         assert self.changes(environment, pools__p4d__nodes=3) == {"NodeGroup pool-p4d": "update"}
