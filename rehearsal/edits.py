@@ -71,7 +71,14 @@ EDITS = (
             else {f"pools.{gpu_pool(plan).pool}.capacity": {"mode": "reservation", "reservation": SPARE}}
         ),
     ),
-    Edit("instance type", lambda plan: {f"pools.{gpu_pool(plan).pool}.instanceType": _other_size(plan)}),
+    Edit(
+        "instance type",
+        lambda plan: {
+            f"pools.{gpu_pool(plan).pool}.instanceType": _other_size(plan),
+            # A reservation is of the old type: AWS's answer would refuse the preview.
+            f"pools.{gpu_pool(plan).pool}.capacity": {"mode": "on-demand", "allowUnreserved": True},
+        },
+    ),
     Edit(
         "taint",
         lambda plan: {f"pools.{gpu_pool(plan).pool}.taints": [{"key": "team", "value": "a", "effect": "NoSchedule"}]},
