@@ -10,7 +10,10 @@ from muster.settings import S3, Claim, ExistingClaim, FsxLustre, HostPath, Job, 
 WORKLOAD_PATH = "/workload"
 """Where every pod finds the files of its workload."""
 ANY_SIZE = "1Ti"
-"""Capacity that a volume must claim to have where its storage has no size."""
+"""Capacity that a volume of a file system or bucket claims to have: a claim that is bound can't grow with its storage.
+
+https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims
+"""
 TAKEN = (WORKLOAD_PATH, "/dev", "/proc", "/sys")
 """Paths that belong to the workload's files and to the container runtime, with everything below them."""
 
@@ -56,9 +59,9 @@ def claims(stack: str, settings: Settings, notes: Notes) -> tuple[ClaimPlan, ...
             case HostPath() as storage:
                 volume = f"muster.{stack}.{namespace}.{name}"
                 made[namespace, name] = ClaimPlan(name, namespace, storage.size, volume=volume, host_path=storage.path)
-            case FsxLustre() as storage:
-                volume, size = f"muster.{stack}.{namespace}.{name}", f"{storage.size_gi_b}Gi"
-                made[namespace, name] = ClaimPlan(name, namespace, size, volume=volume, file_system=name)
+            case FsxLustre():
+                volume = f"muster.{stack}.{namespace}.{name}"
+                made[namespace, name] = ClaimPlan(name, namespace, ANY_SIZE, volume=volume, file_system=name)
             case S3() as storage:
                 volume = f"muster.{stack}.{namespace}.{name}"
                 made[namespace, name] = ClaimPlan(name, namespace, ANY_SIZE, volume=volume, bucket=storage.bucket)

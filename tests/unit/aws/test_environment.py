@@ -139,6 +139,11 @@ def test_roles_trust_one_cluster_and_read_one_bucket() -> None:
     assert volume["accessModes"] == ["ReadOnlyMany"]
 
 
+def test_a_growing_file_system_touches_no_claim() -> None:
+    small, big = ({"storage.checkpoints.sizeGiB": size} for size in (1200, 4800))
+    assert plan(small).claims == plan(big).claims
+
+
 def test_no_policy_of_a_node_may_touch_the_network() -> None:
     made = declared()
     attached = [
