@@ -30,9 +30,8 @@ def run() -> dict[str, object]:
     """Run every measurement. Raises Problem when a measured command fails."""
     found = toolchain.ensure((*toolchain.ENGINE, *toolchain.CLUSTER, "helm"))
     charts.materialise()
-    env = environment(
-        {name: found[name] for name in (*toolchain.ENGINE, "helm")}, places.embedded_kubeconfig(os.environ)
-    )
+    engine = {name: found[name] for name in (*toolchain.ENGINE, "helm")}
+    env = environment(engine, places.embedded_kubeconfig(os.environ))
     binaries = {name: tool.path for name, tool in found.items()}
     results: dict[str, object] = {"stack": STACK, "cores": os.cpu_count()}
 
@@ -53,6 +52,8 @@ def run() -> dict[str, object]:
     reference = timed("the same by helm and kubectl", lambda: _by_hand(plan, env))
     _down(local)
     cluster.up(binaries)
+    # `down` took the engine's home along, with the provider in it.
+    env = environment(engine, places.embedded_kubeconfig(os.environ))
     _must(["pulumi", "stack", "select", "--create", STACK], env)
     ours = timed("the same by pulumi up", lambda: _must([*pulumi, "up", "--yes", "--skip-preview"], env))
     _down(local)
