@@ -80,7 +80,7 @@ def _pool(place: Place) -> dict[str, Any]:
     group = [item for item in (aws.groups if aws else ()) if item.type.gpus][-1]
     return {
         "instanceType": group.type.name,
-        "nodes": 1,
+        "nodes": 0,
         "zone": group.zones[0],
         "ami": {"release": group.release},
     }
