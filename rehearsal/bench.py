@@ -5,6 +5,7 @@ with more pools and jobs. Times are wall-clock seconds of whole commands.
 """
 
 import json
+import statistics
 import sys
 from typing import Any
 
@@ -16,6 +17,8 @@ from rehearsal import place as places
 from rehearsal.place import Place
 
 STACK = "prod"
+SAMPLES = 3
+"""Previews of which the middle one counts."""
 POOLS, JOBS = (4, 8), (20, 200)
 """Pools and jobs that are added, few and many."""
 
@@ -37,7 +40,7 @@ def _prod() -> dict[str, object]:
     place = places.prepare(STACK)
     place.edit("budget", {})
     found: dict[str, object] = {"up_prod_s": timed("pulumi up of prod, in rehearsal", place.up)}
-    base = timed("preview of prod", place.preview)
+    base = statistics.median(timed("preview of prod", place.preview) for _ in range(SAMPLES))
     found["preview_prod_s"] = base
     pools = {count: _with(place, "pools", count, _pool(place)) for count in POOLS}
     jobs = {count: _with(place, "jobs", count, _job(place)) for count in JOBS}
@@ -47,7 +50,6 @@ def _prod() -> dict[str, object]:
     return found | {
         "preview_per_pool_s": _slope(base, pools),
         "preview_per_job_s": _slope(base, jobs),
-        "ratio_growth_pools": _bend(base, pools),
         "ratio_growth": round(many / few, 3),
     }
 
@@ -66,13 +68,6 @@ def _slope(base: float, seconds: dict[int, float]) -> float:
     """Seconds for each of the most entries added."""
     most = max(seconds)
     return round((seconds[most] - base) / most, 4)
-
-
-def _bend(base: float, seconds: dict[int, float]) -> float:
-    """Seconds for an entry of the second half over those for one of the first: 1 where growth is linear."""
-    few, many = sorted(seconds)
-    first = (seconds[few] - base) / few
-    return round((seconds[many] - seconds[few]) / (many - few) / max(first, 1e-3), 3)
 
 
 def _pool(place: Place) -> dict[str, Any]:
