@@ -7,7 +7,8 @@ from muster import gang
 from muster.manifests.labels import MANAGED
 from muster.plan import resources
 from muster.plan.jobs import DEFAULT_QUEUE
-from muster.plan.parts import PoolPlan, RuntimePlan, TaintPlan
+from muster.plan.parts import PoolPlan, RuntimePlan
+from muster.plan.taints import toleration
 from muster.repository import node_container
 
 LOST_NODE_S = 30
@@ -66,7 +67,7 @@ def _pod(pod: dict[str, Any], runtime: RuntimePlan) -> None:
         }
         for state in ("not-ready", "unreachable")
     ]
-    pod["tolerations"] = [*pod.get("tolerations", []), *map(_toleration, runtime.pool.taints), *lost]
+    pod["tolerations"] = [*pod.get("tolerations", []), *map(toleration, runtime.pool.taints), *lost]
     shm = {"name": SHM, "emptyDir": {"medium": "Memory", "sizeLimit": runtime.pool.shared_memory}}
     pod["volumes"] = [*(volume for volume in pod.get("volumes", []) if volume["name"] != SHM), shm]
 
@@ -107,8 +108,3 @@ def _nccl(pool: PoolPlan) -> dict[str, str]:
     if pool.type is not None and pool.type.family in PCIE_FAMILIES:
         made["NCCL_SHM_USE_CUDA_MEMCPY"] = "1"
     return made
-
-
-def _toleration(taint: TaintPlan) -> dict[str, Any]:
-    how = {"operator": "Exists"} if taint.value is None else {"operator": "Equal", "value": taint.value}
-    return {"key": taint.key, "effect": taint.effect, **how}

@@ -25,8 +25,8 @@ from muster.plan.parts import (
     QueuePlan,
     ReleasePlan,
     RuntimePlan,
-    TaintPlan,
 )
+from muster.plan.taints import TaintPlan
 from muster.problems import SettingsError
 from muster.releases import Releases
 from muster.repository import Repository

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from muster.catalog import InstanceType
 from muster.gang import Backend
 from muster.plan.aws.parts import AwsPlan
+from muster.plan.taints import TaintPlan
 
 Document = Mapping[str, Any]
 GPU = "nvidia.com/gpu"
@@ -34,15 +35,6 @@ class ReleasePlan:
     values: Mapping[str, Any]
     timeout_s: int
     needs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TaintPlan:
-    """A taint of a pool's nodes; a value of None stands for any."""
-
-    key: str
-    value: str | None
-    effect: str
 
 
 @dataclass(frozen=True)

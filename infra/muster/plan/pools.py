@@ -4,7 +4,8 @@ from muster.catalog import InstanceType
 from muster.plan import resources
 from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
-from muster.plan.parts import GPU, POOL_LABEL, NodePlan, PoolPlan, TaintPlan
+from muster.plan.parts import GPU, POOL_LABEL, NodePlan, PoolPlan
+from muster.plan.taints import TaintPlan
 from muster.settings import Pool, Resources
 
 GPU_TAINT = TaintPlan(GPU, "true", "NoSchedule")

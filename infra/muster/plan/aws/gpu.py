@@ -5,9 +5,8 @@ from typing import Any
 
 from muster.catalog.services import Services
 from muster.plan.aws.parts import AwsPlan, GroupPlan
+from muster.plan.taints import toleration
 from muster.settings import Platform
-
-K8S_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
 
 
 def wanted(aws: AwsPlan | None) -> dict[str, tuple[GroupPlan, ...]]:
@@ -53,12 +52,7 @@ def tolerations(groups: Iterable[GroupPlan]) -> list[dict[str, str]]:
     Neither chart tolerates all of them by itself: on a tainted node without, EFA is silently absent.
     https://github.com/aws/eks-charts/blob/master/stable/aws-efa-k8s-device-plugin/values.yaml
     """
-    taints = sorted({taint for group in groups for taint in group.taints})
+    taints = {taint for group in groups for taint in group.taints}
     return [
-        {
-            "key": key,
-            "effect": K8S_EFFECTS[effect],
-            **({"operator": "Equal", "value": value} if value else {"operator": "Exists"}),
-        }
-        for key, value, effect in taints
+        toleration(taint) for taint in sorted(taints, key=lambda taint: (taint.key, taint.value or "", taint.effect))
     ]

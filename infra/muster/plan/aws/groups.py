@@ -11,8 +11,6 @@ from muster.plan.parts import POOL_LABEL, PoolPlan
 from muster.problems import one_of
 from muster.settings import AwsCluster, Pool
 
-EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
-"""Taint effects as EKS spells them: https://docs.aws.amazon.com/eks/latest/APIReference/API_Taint.html"""
 FAMILY_LABEL = "muster.dev/instance-family"
 SYSTEM_NODES = 2
 """Untainted nodes that CoreDNS and the controllers need, so that one may be replaced."""
@@ -53,7 +51,7 @@ def make(name: str, made: PoolPlan, kind: InstanceType, cluster: AwsCluster, inp
         addresses=pool.nodes * each,
         interfaces=pool.nodes * max(1, len(layout)),
         labels={POOL_LABEL: name, FAMILY_LABEL: kind.family},
-        taints=tuple((taint.key, taint.value or "", EFFECTS[taint.effect]) for taint in made.taints),
+        taints=made.taints,
         repair=pool.repair,
         interrupt=pool.interrupt_jobs,
         quota=capacity.quota(kind, found, pool.nodes, services),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from muster.catalog import InstanceType
+from muster.plan.taints import TaintPlan
 
 STACK_TAG, RESOURCE_TAG = "muster:stack", "muster:resource"
 """Tags of everything that a stack makes: its name, and the logical name of the resource within it."""
@@ -121,7 +122,7 @@ class GroupPlan:
     addresses: int
     interfaces: int
     labels: Mapping[str, str]
-    taints: tuple[tuple[str, str, str], ...]
+    taints: tuple[TaintPlan, ...]
     repair: bool
     interrupt: bool
     quota: QuotaPlan | None

@@ -7,10 +7,13 @@ import pulumi
 import pulumi_aws as aws
 
 from muster.plan.aws.parts import NetworkPlan
+from muster.resources.aws import security_groups
 from muster.resources.aws.account import Account
 
 INTERNAL = {"kubernetes.io/role/internal-elb": "1"}
 """https://docs.aws.amazon.com/eks/latest/userguide/network-load-balancing.html"""
+
+HTTPS = (443, 443)
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def _endpoints(
     account: Account,
 ) -> list[pulumi.Resource]:
     """The free S3 endpoint always, interface endpoints as planned: https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html."""
-    region, name = account.eks.region, account.eks.name
+    region = account.eks.region
     made: list[pulumi.Resource] = [
         aws.ec2.VpcEndpoint(
             "s3",
@@ -137,24 +140,8 @@ def _endpoints(
     ]
     if not plan.endpoints:
         return made
-    group = aws.ec2.SecurityGroup(
-        "endpoints",
-        name=f"{name}-endpoints",
-        description="HTTPS from within the VPC to AWS endpoints",
-        vpc_id=vpc.id,
-        tags=account.tags("endpoints"),
-        opts=account.options(),
-    )
-    rule = aws.vpc.SecurityGroupIngressRule(
-        "endpoints",
-        security_group_id=group.id,
-        ip_protocol="tcp",
-        from_port=443,
-        to_port=443,
-        cidr_ipv4=plan.cidr,
-        tags=account.tags("endpoints"),
-        opts=account.options(),
-    )
+    group = security_groups.make("endpoints", "HTTPS from within the VPC to AWS endpoints", vpc.id, account)
+    rule = security_groups.inward("endpoints", group, account, cidr=plan.cidr, ports=HTTPS)
     return [
         *made,
         rule,

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from muster.manifests.aws import iam, launch_template
 from muster.plan.aws.parts import GroupPlan
-from muster.resources.aws import roles
+from muster.resources.aws import roles, security_groups
 from muster.resources.aws.account import Account
 from muster.resources.aws.cluster import ControlPlane
 from muster.resources.aws.network import Network
@@ -20,6 +20,8 @@ CAPACITY_TYPES = {
     "spot": "SPOT",
 }
 """https://docs.aws.amazon.com/eks/latest/APIReference/API_Nodegroup.html#AmazonEKS-Type-Nodegroup-capacityType"""
+EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
+"""Taint effects as EKS spells them: https://docs.aws.amazon.com/eks/latest/APIReference/API_Taint.html"""
 PATIENCE = pulumi.CustomTimeouts(create="30m", update="3h", delete="1h")
 """A group without capacity fails after half an hour and not after an hour; an update drains node by node."""
 
@@ -52,30 +54,9 @@ def fabric(network: Network, control_plane: ControlPlane, account: Account) -> F
     eks = account.eks
     trusted = iam.trust("ec2.amazonaws.com", account=eks.account)
     role, attached = roles.role("node", trusted, [roles.managed(account, name) for name in iam.NODE_POLICIES], account)
-    group = aws.ec2.SecurityGroup(
-        "fabric",
-        name=f"{eks.name}-fabric",
-        description="All traffic among nodes, as EFA needs it",
-        vpc_id=network.vpc,
-        tags=account.tags("fabric"),
-        opts=account.options(),
-    )
-    inward = aws.vpc.SecurityGroupIngressRule(
-        "fabric",
-        security_group_id=group.id,
-        referenced_security_group_id=group.id,
-        ip_protocol="-1",
-        tags=account.tags("fabric"),
-        opts=account.options(),
-    )
-    outward = aws.vpc.SecurityGroupEgressRule(
-        "fabric",
-        security_group_id=group.id,
-        referenced_security_group_id=group.id,
-        ip_protocol="-1",
-        tags=account.tags("fabric"),
-        opts=account.options(),
-    )
+    group = security_groups.make("fabric", "All traffic among nodes, as EFA needs it", network.vpc, account)
+    inward = security_groups.inward("fabric", group, account, source=group.id)
+    outward = security_groups.outward_to_itself("fabric", group, account)
     return Fabric(role, (control_plane.security_group, group.id), (*attached, inward, outward))
 
 
@@ -130,8 +111,8 @@ def _group(plan: GroupPlan, shared: Fabric, ground: Ground, busy: pulumi.Resourc
         labels=dict(plan.labels),
         tags=account.tags(name),
         taints=[
-            aws.eks.NodeGroupTaintArgs(key=key, effect=effect, value=value or None)
-            for key, value, effect in plan.taints
+            aws.eks.NodeGroupTaintArgs(key=taint.key, effect=EFFECTS[taint.effect], value=taint.value)
+            for taint in plan.taints
         ],
         # The default first starts more machines than there are, which no reservation has.
         # https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from muster.plan.aws.parts import FileSystemPlan
+from muster.resources.aws import security_groups
 from muster.resources.aws.account import Account
 from muster.resources.aws.network import Network
 
@@ -31,40 +32,14 @@ def file_systems(
     """File systems by name, reachable from `nodes`, the security groups of the nodes."""
     if not plans:
         return {}
-    group = aws.ec2.SecurityGroup(
-        "lustre",
-        name=f"{account.eks.name}-lustre",
-        description="Lustre between file systems and nodes",
-        vpc_id=network.vpc,
-        tags=account.tags("lustre"),
-        opts=account.options(),
-    )
+    group = security_groups.make("lustre", "Lustre between file systems and nodes", network.vpc, account)
     sources = {"self": group.id, "nodes": nodes[-1]}
-    rules: list[pulumi.Resource] = []
-    for source, source_id in sources.items():
-        for first, last in LUSTRE_PORTS:
-            rules.append(
-                aws.vpc.SecurityGroupIngressRule(
-                    f"lustre-{source}-{first}",
-                    security_group_id=group.id,
-                    referenced_security_group_id=source_id,
-                    ip_protocol="tcp",
-                    from_port=first,
-                    to_port=last,
-                    tags=account.tags(f"lustre-{source}-{first}"),
-                    opts=account.options(),
-                )
-            )
-    rules.append(
-        aws.vpc.SecurityGroupEgressRule(
-            "lustre",
-            security_group_id=group.id,
-            referenced_security_group_id=group.id,
-            ip_protocol="-1",
-            tags=account.tags("lustre"),
-            opts=account.options(),
-        )
-    )
+    rules = [
+        security_groups.inward(f"lustre-{name}-{ports[0]}", group, account, source=source, ports=ports)
+        for name, source in sources.items()
+        for ports in LUSTRE_PORTS
+    ]
+    rules.append(security_groups.outward_to_itself("lustre", group, account))
     return {plan.name: _file_system(plan, network, group, rules, account) for plan in plans}
 
 
