@@ -41,8 +41,6 @@ class BadRelease:
 class ServicePrices:
     """USD: an hour for the control plane, a NAT gateway, an endpoint in a zone; a GiB and month for volumes."""
 
-    date: str
-    region: str
     control_plane: Mapping[str, float]
     nat_gateway: float
     endpoint: float
@@ -93,8 +91,6 @@ def parse(document: Mapping[str, Any]) -> Services:
         quotas=document["quotas"]["onDemand"],
         spot_quotas=document["quotas"]["spot"],
         prices=ServicePrices(
-            date=prices["date"],
-            region=prices["region"],
             control_plane={kind: prices["controlPlane"][kind] for kind in ("standard", "extended")},
             nat_gateway=prices["natGateway"]["hourly"],
             endpoint=prices["endpoint"]["hourlyPerZone"],

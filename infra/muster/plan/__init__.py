@@ -30,7 +30,7 @@ from muster.plan.taints import TaintPlan
 from muster.problems import SettingsError
 from muster.releases import Releases
 from muster.repository import Repository
-from muster.settings import S3, AwsCluster, ExistingCluster, FsxLustre, HostPath, Settings
+from muster.settings import S3, AwsCluster, ExistingCluster, FsxLustre, HostPath, Platform, Settings
 
 __all__ = [
     "AwsPlan",
@@ -146,10 +146,13 @@ def _not_on_aws(settings: Settings, notes: Notes) -> None:
             notes.problem(f"storage.{name}.kind", storage.kind, "another kind: the cluster's provider is not aws")
     if settings.budget.model_fields_set:
         notes.phrase("budget", "a budget", "none: the cluster's provider is not aws, nothing here has a price")
-    for key in ("gpu_operator", "mirror", "registry"):
-        if key in settings.platform.model_fields_set:
-            name = {"gpu_operator": "gpuOperator"}.get(key, key)
-            notes.phrase(f"platform.{name}", "a key of AWS stacks", "nothing: the cluster's provider is not aws")
+    for field in ("gpu_operator", "mirror", "registry"):
+        if field in settings.platform.model_fields_set:
+            notes.phrase(
+                f"platform.{Platform.model_fields[field].alias}",
+                "a key of AWS stacks",
+                "nothing: the cluster's provider is not aws",
+            )
 
 
 def _doubts(settings: Settings, notes: Notes) -> None:

@@ -10,16 +10,8 @@ from muster.settings import Pool, Resources
 
 GPU_TAINT = TaintPlan(GPU, "true", "NoSchedule")
 """Keeps everything else off GPU nodes; the GPU Operator and the EFA plugin tolerate its key."""
-AWS_KEYS = {
-    "zone": "zone",
-    "capacity": "capacity",
-    "efa": "efa",
-    "ami": "ami",
-    "diskGiB": "disk_gi_b",
-    "repair": "repair",
-    "interruptJobs": "interrupt_jobs",
-}
-"""Keys of a pool, with their fields, that mean something for machines that this stack makes on AWS."""
+AWS_FIELDS = ("zone", "capacity", "efa", "ami", "disk_gi_b", "repair", "interrupt_jobs")
+"""Fields of a pool that mean something for machines that this stack makes on AWS."""
 SIMULATED_TAINT = TaintPlan("kwok.x-k8s.io/node", "fake", "NoSchedule")
 """Keeps what must really run off simulated nodes: https://kwok.sigs.k8s.io/docs/user/kwok-manage-nodes-and-pods/"""
 
@@ -119,9 +111,13 @@ def _typed(name: str, pool: Pool, kind: InstanceType, notes: Notes) -> PoolPlan:
 
 
 def _not_on_aws(key: str, pool: Pool, notes: Notes) -> None:
-    for name, field in AWS_KEYS.items():
+    for field in AWS_FIELDS:
         if field in pool.model_fields_set:
-            notes.phrase(f"{key}.{name}", "a key of machines on AWS", "nothing: the cluster's provider is not aws")
+            notes.phrase(
+                f"{key}.{Pool.model_fields[field].alias}",
+                "a key of machines on AWS",
+                "nothing: the cluster's provider is not aws",
+            )
 
 
 def _taints(pool: Pool) -> tuple[TaintPlan, ...]:

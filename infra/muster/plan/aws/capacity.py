@@ -24,8 +24,9 @@ def make(key: str, pool: Pool, kind: InstanceType, notes: Notes, *, protect: boo
     """The capacity of a pool; what its mode rules out is noted."""
     capacity = pool.capacity or OnDemand(mode="on-demand")
     if capacity.mode in ("spot", "capacity-block") and capacity.mode not in kind.usage:
-        offered = [mode for mode in kind.usage if mode in ("on-demand", "spot", "capacity-block")]
-        notes.problem(f"{key}.capacity.mode", capacity.mode, f"one of {', '.join(offered)}: {kind.name} has no other")
+        notes.problem(
+            f"{key}.capacity.mode", capacity.mode, f"one of {', '.join(kind.usage)}: {kind.name} has no other"
+        )
     match capacity:
         case OnDemand():
             return _on_demand(key, capacity, pool, kind, notes)

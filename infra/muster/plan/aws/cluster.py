@@ -1,7 +1,7 @@
 """The EKS cluster: its version, who may reach it, its add-ons."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,7 @@ from muster.settings.aws import LOG_DAYS
 
 WARN_DAYS = 90
 EVERYWHERE = "0.0.0.0/0"
-POLICIES = "arn:{partition}:iam::aws:policy/{name}"
 TOLERATE_ALL: Mapping[str, Any] = {"node": {"tolerateAllTaints": True}}
-CNI_ADDON = "vpc-cni"
 DIRECTIONS = {
     **{name: name[0] for name in ("central", "east", "north", "south", "west")},
     **{name: name[0] + name[5] for name in ("northeast", "northwest", "southeast", "southwest")},
@@ -48,12 +46,11 @@ def make(stack: str, cluster: AwsCluster, inputs: Inputs) -> EksPlan:
         )
     if cluster.log_retention_days not in LOG_DAYS:
         notes.problem(f"{key}.logRetentionDays", cluster.log_retention_days, f"one of {', '.join(map(str, LOG_DAYS))}")
-    partition = cluster.access.admins[0].split(":")[1]
     return EksPlan(
         name=cluster.name or f"muster-{stack}",
         account=cluster.account,
         region=cluster.region,
-        partition=partition,
+        partition=cluster.access.admins[0].split(":")[1],
         version=cluster.kubernetes_version,
         zones=tuple(sorted(set(cluster.zones))),
         admins=cluster.access.admins,
@@ -62,7 +59,7 @@ def make(stack: str, cluster: AwsCluster, inputs: Inputs) -> EksPlan:
         protect=cluster.protect,
         log_retention_days=cluster.log_retention_days,
         kms_key=cluster.kms_key,
-        addons=_addons(cluster, settings, services, partition, notes),
+        addons=_addons(cluster, settings, services, notes),
         tags={**cluster.tags, STACK_TAG: stack},
     )
 
@@ -124,18 +121,11 @@ def _admin(admin: str, cluster: AwsCluster, notes: Notes) -> None:
         notes.warning(key, f"{admin} is of another account than {cluster.account}")
 
 
-def _addons(
-    cluster: AwsCluster, settings: Settings, services: Services, partition: str, notes: Notes
-) -> tuple[AddonPlan, ...]:
+def _addons(cluster: AwsCluster, settings: Settings, services: Services, notes: Notes) -> tuple[AddonPlan, ...]:
     """Add-ons in the order of their creation; network first, what needs running nodes last.
 
     https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html
     """
-
-    def policy(name: str) -> str:
-        return POLICIES.format(partition=partition, name=name)
-
-    versions = cluster.addons
     # Without these the plugin keeps a whole spare interface ready, 50 addresses of a p5's zone.
     addresses = {
         "env": {
@@ -145,35 +135,27 @@ def _addons(
     }
     kinds = {type(storage) for storage in settings.storage.values()}
     made = [
-        AddonPlan(CNI_ADDON, None, True, addresses, "aws-node", policy("AmazonEKS_CNI_Policy")),
-        AddonPlan("kube-proxy", None, True, {}),
-        AddonPlan("eks-pod-identity-agent", None, True, {}),
-        AddonPlan("coredns", None, False, {}),
+        AddonPlan("vpc-cni", True, addresses, "aws-node", "AmazonEKS_CNI_Policy"),
+        AddonPlan("kube-proxy", True),
+        AddonPlan("eks-pod-identity-agent", True),
+        AddonPlan("coredns", False),
         AddonPlan(
             "aws-ebs-csi-driver",
-            None,
             False,
             TOLERATE_ALL,
             "ebs-csi-controller-sa",
-            policy("service-role/AmazonEBSCSIDriverPolicy"),
+            "service-role/AmazonEBSCSIDriverPolicy",
         ),
-        AddonPlan("eks-node-monitoring-agent", None, False, {}),
+        AddonPlan("eks-node-monitoring-agent", False),
     ]
     if FsxLustre in kinds:
         made.append(
-            AddonPlan(
-                "aws-fsx-csi-driver", None, False, TOLERATE_ALL, "fsx-csi-controller-sa", policy("AmazonFSxFullAccess")
-            )
+            AddonPlan("aws-fsx-csi-driver", False, TOLERATE_ALL, "fsx-csi-controller-sa", "AmazonFSxFullAccess")
         )
     if S3 in kinds:
-        made.append(AddonPlan("aws-mountpoint-s3-csi-driver", None, False, TOLERATE_ALL, "s3-csi-driver-sa", None))
+        made.append(AddonPlan("aws-mountpoint-s3-csi-driver", False, TOLERATE_ALL, "s3-csi-driver-sa"))
     names = [addon.name for addon in made]
-    for name in versions:
+    for name in cluster.addons:
         if name not in names:
             notes.phrase(f"cluster.addons.{name}", "no add-on of this stack", one_of(names) + hint(name, names))
-    return tuple(
-        AddonPlan(
-            a.name, versions.get(a.name), a.early, json.loads(json.dumps(a.configuration)), a.service_account, a.policy
-        )
-        for a in made
-    )
+    return tuple(replace(addon, version=cluster.addons.get(addon.name)) for addon in made)

@@ -18,6 +18,8 @@ NODE_SERVICES = ("ecr.api", "ecr.dkr", "sts", "ec2", "logs", "eks", "eks-auth", 
 """Services that nodes call: https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html"""
 SERVICE_CIDR = "172.20.0.0/16"
 """Addresses of Kubernetes Services, outside 10.0.0.0/8: https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html"""
+CONTROL_PLANE_ADDRESSES = 16
+"""https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html recommends so many in each cluster subnet."""
 
 
 def make(cluster: AwsCluster, pool_zones: frozenset[str], notes: Notes) -> NetworkPlan:
@@ -88,7 +90,3 @@ def _given(given: GivenNetwork, cluster: AwsCluster, zones: tuple[str, ...], not
         SubnetPlan(zone, given.subnets[zone].cidr, id=given.subnets[zone].id) for zone in zones if zone not in missing
     )
     return NetworkPlan(given.vpc, None, subnets, (), ())
-
-
-CONTROL_PLANE_ADDRESSES = 16
-"""https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html recommends so many in each cluster subnet."""

@@ -1,7 +1,7 @@
 """What an environment on AWS is made of, every name and number resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -46,15 +46,16 @@ class NetworkPlan:
 class AddonPlan:
     """An EKS add-on. `early` ones are there before the first node, the others need nodes to become active.
 
-    `policy` is the managed IAM policy that its `service_account` gets by Pod Identity, both None where it needs none.
+    `policy` names the policy, of those that AWS maintains, that its `service_account` gets by Pod Identity; both are
+    None where it needs none. Without a `version` AWS takes its default.
     """
 
     name: str
-    version: str | None
     early: bool
-    configuration: Mapping[str, Any]
+    configuration: Mapping[str, Any] = field(default_factory=dict)
     service_account: str | None = None
     policy: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)

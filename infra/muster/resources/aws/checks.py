@@ -1,10 +1,13 @@
 """What only AWS can say before anything is made: whether a zone has a type, quotas suffice, a reservation fits.
 
-Each is asked once in every preview. Credentials that may not ask lead to a warning, never to a failure.
+Each is asked once in every preview. Where credentials may not ask, a warning says what was not checked; only a
+reservation must be readable by whoever uses it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
@@ -12,6 +15,8 @@ import pulumi_aws as aws
 from muster.plan.aws.parts import GroupPlan
 from muster.problems import Problem, SettingsError
 from muster.resources.aws.account import Account
+
+T = TypeVar("T")
 
 
 def check(groups: Sequence[GroupPlan], account: Account, file: str) -> None:
@@ -28,14 +33,15 @@ def _offerings(groups: Sequence[GroupPlan], account: Account, file: str) -> list
     """Types that their zone does not have, by DescribeInstanceTypeOfferings."""
     zones = sorted({zone for group in groups for zone in group.zones})
     types = sorted({group.type.name for group in groups})
-    try:
-        answer = aws.ec2.get_instance_type_offerings(
+    answer = _ask(
+        "zones of the instance types were",
+        lambda: aws.ec2.get_instance_type_offerings(
             filters=[{"name": "instance-type", "values": types}, {"name": "location", "values": zones}],
             location_type="availability-zone-id",
             opts=pulumi.InvokeOptions(provider=account.provider),
-        )
-    except Exception as error:  # the SDK raises its own kinds for denied, throttled and unreachable
-        pulumi.log.warn(f"zones of the instance types were not checked: {_first_line(error)}")
+        ),
+    )
+    if answer is None:
         return []
     sold = set(zip(answer.locations, answer.instance_types, strict=True))
     return [
@@ -63,14 +69,8 @@ def _quotas(groups: Sequence[GroupPlan], account: Account, file: str) -> list[Pr
     for code, drawn in sorted(needed.items()):
         vcpu = sum(group.quota.vcpu for group in drawn if group.quota is not None)
         pools = ", ".join(group.pool for group in drawn)
-        try:
-            answer = aws.servicequotas.get_service_quota(
-                service_code="ec2", quota_code=code, opts=pulumi.InvokeOptions(provider=account.provider)
-            )
-        except Exception as error:  # as above
-            pulumi.log.warn(f"quota {code} ({vcpu} vCPU for {pools}) was not checked: {_first_line(error)}")
-            continue
-        if vcpu <= answer.value:
+        answer = _ask(f"quota {code} ({vcpu} vCPU for {pools}) was", partial(_quota, code, account))
+        if answer is None or vcpu <= answer.value:
             continue
         found = f"{vcpu} vCPU of {pools} against quota {code}"
         expected = f"at most {answer.value:g}, or a raised quota (service ec2, {answer.quota_name})"
@@ -79,6 +79,12 @@ def _quotas(groups: Sequence[GroupPlan], account: Account, file: str) -> list[Pr
         else:
             pulumi.log.warn(f"{file}: pools: {found}; expected {expected}, unless capacity blocks don't count")
     return problems
+
+
+def _quota(code: str, account: Account) -> aws.servicequotas.GetServiceQuotaResult:
+    return aws.servicequotas.get_service_quota(
+        service_code="ec2", quota_code=code, opts=pulumi.InvokeOptions(provider=account.provider)
+    )
 
 
 def _reservation(group: GroupPlan, account: Account, file: str) -> None:
@@ -108,5 +114,11 @@ def _reservation(group: GroupPlan, account: Account, file: str) -> None:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _ask(what: str, question: Callable[[], T]) -> T | None:
+    """AWS's answer; None after a warning. `what` is its subject and verb, as in "quotas were"."""
+    try:
+        return question()
+    except Exception as error:  # the SDK raises its own kinds for denied, throttled and unreachable
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        pulumi.log.warn(f"{what} not checked: {reason}")
+        return None

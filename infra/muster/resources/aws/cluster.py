@@ -107,7 +107,7 @@ def addons(
     for plan in plans:
         identity, before = None, list(depends_on)
         if plan.service_account is not None:
-            policies = [plan.policy] if plan.policy else []
+            policies = [roles.managed(account, plan.policy)] if plan.policy else []
             owner, attached = roles.for_pods(plan.name, policies, account, inline.get(plan.name))
             identity = [
                 aws.eks.AddonPodIdentityAssociationArgs(role_arn=owner.arn, service_account=plan.service_account)
