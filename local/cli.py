@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -187,12 +187,7 @@ def _recover(engine: Engine) -> None:
     settings = stacks.declared(engine.stack, ROOT)
     if isinstance(settings.cluster, AwsCluster):
         region = settings.cluster.region
-        recovery.adopt(engine, settings.cluster.account, partial(_tagged, region))
-
-
-def _tagged(region: str, stack: str, name: str) -> Sequence[str]:
-    """What AWS has under two tags; its client is made only when there is something to look for."""
-    return tagged.finder(region)(stack, name)
+        recovery.adopt(engine, settings.cluster.account, partial(tagged.find, region))
 
 
 def _engine(stack: str, found: Mapping[str, toolchain.Tool], *, embedded: bool) -> Engine:

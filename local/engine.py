@@ -67,11 +67,11 @@ class Engine:
 
     def remove(self) -> None:
         """Forget the empty stack. Raises Problem."""
-        self._quiet("stack", "rm", "--yes", "--preserve-config", self.stack, with_stack=False)
+        self._quiet("stack", "rm", "--yes", "--preserve-config", self.stack)
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
-        listed = json.loads(self._quiet("stack", "ls", "--json", with_stack=False) or "[]")
+        listed = json.loads(self._quiet("stack", "ls", "--json") or "[]")
         return any(entry["name"].split("/")[-1] == self.stack for entry in listed)
 
     def state(self) -> Mapping[str, Any]:
@@ -135,21 +135,24 @@ class Engine:
             if owner.get("hostname") == socket.gethostname() and not Path("/proc", str(owner.get("pid"))).exists():
                 lock.unlink()
 
+    def command(self, *words: str) -> list[str]:
+        """The engine's command line; commands about stacks name theirs themselves, the others get this one's."""
+        stack = () if words[0] == "stack" else ("--stack", self.stack)
+        return ["pulumi", "--cwd", str(self.root), *words, *stack]
+
+    def run(self, *words: str, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the engine without a terminal; how it ended and what it said."""
+        command = self.command(*words, "--non-interactive")
+        env = {**self.environment, **(extra or {})}
+        return subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+
     def _loud(self, *words: str) -> int:
         """Run with output passed through: live on a terminal, plain lines elsewhere."""
         plain = () if sys.stdout.isatty() else ("--non-interactive", "--suppress-progress")
-        command = ["pulumi", "--cwd", str(self.root), *words, "--stack", self.stack, *plain]
-        return subprocess.run(command, env=dict(self.environment), check=False).returncode
+        return subprocess.run(self.command(*words, *plain), env=dict(self.environment), check=False).returncode
 
-    def _quiet(self, *words: str, with_stack: bool = True, extra: Mapping[str, str] | None = None) -> str:
-        stack = ("--stack", self.stack) if with_stack and words[0] != "stack" else ()
-        done = subprocess.run(
-            ["pulumi", "--non-interactive", "--cwd", str(self.root), *words, *stack],
-            env={**self.environment, **(extra or {})},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+    def _quiet(self, *words: str, extra: Mapping[str, str] | None = None) -> str:
+        done = self.run(*words, extra=extra)
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()
             raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")

@@ -13,6 +13,7 @@ from local import bench, cluster
 from local.bench import timed
 from local.problem import Problem
 from local.progress import console
+from rehearsal import edits
 from rehearsal import place as places
 from rehearsal.place import Place
 
@@ -42,8 +43,8 @@ def _prod() -> dict[str, object]:
     found: dict[str, object] = {"up_prod_s": timed("pulumi up of prod, in rehearsal", place.up)}
     base = statistics.median(timed("preview of prod", place.preview) for _ in range(SAMPLES))
     found["preview_prod_s"] = base
-    pools = {count: _with(place, "pools", count, _pool(place)) for count in POOLS}
-    jobs = {count: _with(place, "jobs", count, _job(place)) for count in JOBS}
+    pools = {count: _with(place, "pools", count, edits.pool_like(edits.gpu_pool(place.plan()), 0)) for count in POOLS}
+    jobs = {count: _with(place, "jobs", count, edits.job(place.plan())) for count in JOBS}
     place.destroy()
     resources = len(place.plan().jobs) + len(place.plan().pools)
     few, many = (jobs[count] / (count + resources) for count in JOBS)
@@ -68,21 +69,6 @@ def _slope(base: float, seconds: dict[int, float]) -> float:
     """Seconds for each of the most entries added."""
     most = max(seconds)
     return round((seconds[most] - base) / most, 4)
-
-
-def _pool(place: Place) -> dict[str, Any]:
-    aws = place.plan().aws
-    group = [item for item in (aws.groups if aws else ()) if item.type.gpus][-1]
-    return {
-        "instanceType": group.type.name,
-        "nodes": 0,
-        "zone": group.zones[0],
-        "ami": {"release": group.release},
-    }
-
-
-def _job(place: Place) -> dict[str, Any]:
-    return {"workload": "zero3-train", "runtime": place.plan().runtimes[-1].name, "nodes": 1}
 
 
 if __name__ == "__main__":

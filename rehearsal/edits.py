@@ -30,18 +30,19 @@ def gpu_pool(plan: Plan) -> GroupPlan:
     return [group for group in groups if group.type.gpus][-1]
 
 
-def _settings(group: GroupPlan) -> dict[str, Any]:
+def pool_like(group: GroupPlan, nodes: int) -> dict[str, Any]:
     """A pool like another, on demand."""
     return {
         "instanceType": group.type.name,
-        "nodes": 1,
+        "nodes": nodes,
         "zone": group.zones[0],
         "capacity": {"mode": "on-demand", "allowUnreserved": True},
         "ami": {"release": group.release},
     }
 
 
-def _job(plan: Plan) -> dict[str, Any]:
+def job(plan: Plan) -> dict[str, Any]:
+    """A job of one node on that pool."""
     runtime = next(item for item in plan.runtimes if item.pool.name == gpu_pool(plan).pool)
     return {"workload": "zero3-train", "runtime": runtime.name, "nodes": 1}
 
@@ -55,12 +56,12 @@ def _other_size(plan: Plan) -> str:
 EDITS = (
     Edit("grow a pool", lambda plan: {f"pools.{gpu_pool(plan).pool}.nodes": gpu_pool(plan).nodes + 1}),
     Edit("scale a pool to zero", lambda plan: {f"pools.{gpu_pool(plan).pool}.nodes": 0}),
-    Edit("add a pool", lambda plan: {"pools.more": _settings(gpu_pool(plan))}),
+    Edit("add a pool", lambda plan: {"pools.more": pool_like(gpu_pool(plan), 1)}),
     Edit(
         "add a runtime",
         lambda plan: {"runtimes.more": {"template": "deepspeed", "pool": gpu_pool(plan).pool}},
     ),
-    Edit("add a job", lambda plan: {"jobs.more": _job(plan)}),
+    Edit("add a job", lambda plan: {"jobs.more": job(plan)}),
     Edit("add a queue", lambda _: {"queues.more": {"weight": 1}}),
     Edit("new node image", lambda plan: {f"pools.{gpu_pool(plan).pool}.ami.release": _next_release(plan)}),
     Edit(

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from muster.plan import AwsPlan
+from muster.plan.aws.parts import GroupPlan
 
 from rehearsal.double.nodes import zone_name
 from rehearsal.double.refusals import RESERVATION, SUBNET
@@ -31,7 +32,7 @@ def lay(plan: AwsPlan, kubeconfig: Path, folder: Path) -> World:
         kubeconfig=str(kubeconfig),
         quotas=_quotas(plan),
     )
-    world = World.begin(folder, ground, [*_network(plan), *_reservations(plan), *_spare(plan)])
+    world = World.begin(folder, ground, [*_network(plan), *_reservations(plan)])
     path = folder / CREDENTIAL
     path.touch(mode=0o600)
     path.write_text(json.dumps(_credential(user)))
@@ -59,33 +60,22 @@ def _network(plan: AwsPlan) -> list[Thing]:
 
 
 def _reservations(plan: AwsPlan) -> list[Thing]:
-    """One for each that a pool names, of its type and in its zone, with room for twice its nodes."""
-    made = []
-    for group in plan.groups:
-        if group.capacity.reservation is not None:
-            inputs = {
-                "instanceType": group.type.name,
-                "availabilityZone": zone_name(plan.eks.region, group.zones[0]),
-                "instancePlatform": "Linux/UNIX",
-                "instanceCount": 2 * max(1, group.nodes),
-            }
-            outputs = {"zoneId": group.zones[0]}
-            made.append(Thing(RESERVATION, group.capacity.reservation, inputs, outputs, seeded=True))
-    return made
+    """One for each that a pool names, and one that none does, like the last GPU pool, to move to."""
+    wanted = [(group.capacity.reservation, group) for group in plan.groups if group.capacity.reservation is not None]
+    wanted += [(SPARE, group) for group in plan.groups if group.type.gpus][-1:]
+    return [_reservation(id_, group, plan.eks.region) for id_, group in wanted]
 
 
-def _spare(plan: AwsPlan) -> list[Thing]:
-    """A reservation that no pool names, of the last GPU pool's type and zone, to move to."""
-    last = next((group for group in reversed(plan.groups) if group.type.gpus), None)
-    if last is None:
-        return []
+def _reservation(id_: str, group: GroupPlan, region: str) -> Thing:
+    """A reservation of a pool's type, in its zone, with room for twice its nodes."""
+    zone = group.zones[0]
     inputs = {
-        "instanceType": last.type.name,
-        "availabilityZone": zone_name(plan.eks.region, last.zones[0]),
+        "instanceType": group.type.name,
+        "availabilityZone": zone_name(region, zone),
         "instancePlatform": "Linux/UNIX",
-        "instanceCount": 2 * max(1, last.nodes),
+        "instanceCount": 2 * max(1, group.nodes),
     }
-    return [Thing(RESERVATION, SPARE, inputs, {"zoneId": last.zones[0]}, seeded=True)]
+    return Thing(RESERVATION, id_, inputs, {"zoneId": zone}, seeded=True)
 
 
 def _credential(user: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -125,15 +124,12 @@ class Place:
         cloud = [f"{thing.kind} {thing.id}" for thing in self.world().own()]
         return cloud + sorted(set(objects(self.kube)) - self.before)
 
-    def run(self, *words: str, check: bool = True, environ: Mapping[str, str] | None = None) -> str:
+    def run(self, *words: str) -> str:
         """Run the engine; its stdout. Its whole output is kept in the folder. Raises Problem with its last lines."""
-        stack = ("--stack", self.stack) if words[0] != "stack" else ()
-        command = ["pulumi", "--non-interactive", "--cwd", str(self.root), *words, *stack]
-        env = {**self.engine.environment, **(environ or {})}
-        done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+        done = self.engine.run(*words)
         with (self.folder / "engine.log").open("a") as log:
             log.write(f"$ pulumi {' '.join(words)}\n{done.stdout}\n{done.stderr}\n")
-        if check and done.returncode != 0:
+        if done.returncode != 0:
             raise Problem(f"pulumi {words[0]} of {self.stack} failed:\n{diagnostics(done.stdout + done.stderr)}")
         return done.stdout
 

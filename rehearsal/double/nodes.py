@@ -69,7 +69,7 @@ class Nodes:
         api = config.new_client_from_config(config_file=world.ground.kubeconfig)
         self._core: Any = client.CoreV1Api(api)
         self._custom: Any = client.CustomObjectsApi(api)
-        self._catalog = catalog.load()
+        self._types = catalog.load().types
 
     def watch(self) -> None:
         """Play kubelets and device plugins from now on, until this process ends."""
@@ -114,7 +114,7 @@ class Nodes:
 
     def _node(self, name: str, group: Thing, template: Mapping[str, Any]) -> dict[str, Any]:
         types = values(group.inputs, "instanceTypes") or [template["instanceType"]]
-        kind = self._catalog.types[str(types[0])]
+        kind = self._types[str(types[0])]
         subnets = [self._world.find("aws:ec2/subnet:Subnet", str(id_)) for id_ in values(group.inputs, "subnetIds")]
         zones = sorted(str(subnet.get("availabilityZoneId")) for subnet in subnets if subnet is not None)
         zone = zones[int(name.rpartition("-")[2]) % len(zones)]

@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2, json_format, struct_pb2
-from muster import catalog
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from rehearsal.double import refusals, rules, shapes
@@ -51,7 +50,6 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         self._world = World(folder)
         self._faults = Faults(folder)
         self._rules = rules.load()
-        self._catalog = catalog.load()
         self._nodes = Nodes(self._world)
         self._tags: dict[str, str] = {}
 
@@ -233,7 +231,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         if thing.kind == GROUP:
             if thing.status == "ACTIVE" and any(old.get(key) != news.get(key) for key in DISRUPTIVE):
                 self._nodes.replace(thing, self._template(news))
-            self._start(thing, self._faults.due(thing.kind, "capacity"))
+            self._start(thing, None)
 
     def _delete(self, thing: Thing) -> None:
         rule = self._rules.resources[thing.kind]
@@ -316,7 +314,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     def _offerings(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         filters = {row["name"]: row["values"] for row in asked["filters"]}
-        sold = self._catalog.offerings.get(self._world.ground.region, {})
+        sold = refusals.CATALOG.offerings.get(self._world.ground.region, {})
         rows = [
             (zone, name)
             for zone in filters["location"]

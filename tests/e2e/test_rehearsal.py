@@ -233,7 +233,7 @@ def test_a_destroy_that_was_interrupted_five_times_ends_empty() -> None:
 
 def killed_after(place: Place, seconds: float, *words: str) -> bool:
     """Run the engine and kill it with SIGKILL after so many seconds; whether it was killed, by whomever."""
-    command = ["pulumi", "--non-interactive", "--cwd", str(place.root), *words, "--stack", place.stack]
+    command = place.engine.command(*words, "--non-interactive")
     env = dict(place.engine.environment)
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + seconds

@@ -1,5 +1,7 @@
 """What an interrupted run left unrecorded is found by what it was asked to be, or by its tags."""
 
+from functools import partial
+
 import boto3
 import pytest
 from moto import mock_aws
@@ -48,7 +50,7 @@ def test_aws_is_asked_by_both_tags(monkeypatch: pytest.MonkeyPatch) -> None:
         tags = [{"Key": STACK_TAG, "Value": stack}, {"Key": RESOURCE_TAG, "Value": "network"}]
         ec2.create_tags(Resources=[made[stack]], Tags=tags)
     inputs = {"tags": {RESOURCE_TAG: "network"}}
-    assert import_id(VPC, inputs, "prod", ACCOUNT, tagged.finder("us-west-2")) == made["prod"]
+    assert import_id(VPC, inputs, "prod", ACCOUNT, partial(tagged.find, "us-west-2")) == made["prod"]
 
 
 def test_ids_of_arns() -> None:

@@ -24,9 +24,12 @@ def check(groups: Sequence[GroupPlan], account: Account, file: str) -> None:
     found = [*_offerings(groups, account, file), *_quotas(groups, account, file)]
     if found:
         raise SettingsError(found)
-    for group in groups:
-        if group.capacity.reservation is not None:
-            _reservation(group, account, file)
+    reserved = [group for group in groups if group.capacity.reservation is not None]
+    ask = pulumi.InvokeOptions(provider=account.provider)
+    zones = sorted({group.zones[0] for group in reserved})
+    names = {zone: aws.get_availability_zone(zone_id=zone, opts=ask).name for zone in zones}
+    for group in reserved:
+        _reservation(group, names[group.zones[0]], account, file)
 
 
 def _offerings(groups: Sequence[GroupPlan], account: Account, file: str) -> list[Problem]:
@@ -87,12 +90,11 @@ def _quota(code: str, account: Account) -> aws.servicequotas.GetServiceQuotaResu
     )
 
 
-def _reservation(group: GroupPlan, account: Account, file: str) -> None:
-    """Compare a pool with its reservation once that is read; a mismatch fails the program."""
+def _reservation(group: GroupPlan, zone: str, account: Account, file: str) -> None:
+    """Compare a pool, in the zone of that name, with its reservation once that is read; a mismatch fails the program."""
     reservation = aws.ec2.CapacityReservation.get(
         f"reservation-{group.pool}", str(group.capacity.reservation), opts=account.options()
     )
-    zone = aws.get_availability_zone(zone_id=group.zones[0], opts=pulumi.InvokeOptions(provider=account.provider))
     key = f"pools.{group.pool}"
 
     def compare(found: Sequence[object]) -> None:
@@ -100,10 +102,8 @@ def _reservation(group: GroupPlan, account: Account, file: str) -> None:
         problems = []
         if kind != group.type.name:
             problems.append(Problem(file, f"{key}.instanceType", group.type.name, f"{kind}, the reservation's"))
-        if where != zone.name:
-            problems.append(
-                Problem(file, f"{key}.zone", f"{zone.zone_id} ({zone.name})", f"{where}, the reservation's")
-            )
+        if where != zone:
+            problems.append(Problem(file, f"{key}.zone", f"{group.zones[0]} ({zone})", f"{where}, the reservation's"))
         if count < group.nodes:
             problems.append(Problem(file, f"{key}.nodes", str(group.nodes), f"at most {count}, what is reserved"))
         if problems:
