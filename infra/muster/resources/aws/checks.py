@@ -91,7 +91,7 @@ def _quota(code: str, account: Account) -> aws.servicequotas.GetServiceQuotaResu
 
 
 def _reservation(group: GroupPlan, zone: str, account: Account, file: str) -> None:
-    """Compare a pool, in the zone of that name, with its reservation once that is read; a mismatch fails the program."""
+    """Compare a pool, in the zone of that name, with its reservation once that is read; a mismatch fails the run."""
     reservation = aws.ec2.CapacityReservation.get(
         f"reservation-{group.pool}", str(group.capacity.reservation), opts=account.options()
     )
