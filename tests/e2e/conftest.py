@@ -19,17 +19,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(900))
 
 
+def clear() -> None:
+    """Stop the embedded cluster and forget the stack that was on it."""
+    cluster.down()
+    shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     try:
         cluster.check_machine()
     except Problem as problem:
         pytest.skip(str(problem))
-    cluster.down()
-    shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+    clear()
     yield Checkout(tmp_path_factory.mktemp("checkout") / "muster")
-    cluster.down()
-    shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
+    clear()
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from local import cluster, summary
+from local import summary
 from local.places import ROOT
 from local.problem import Problem
 from rehearsal import place as places
 from rehearsal.double.faults import Fault
 from rehearsal.double.provider import FOLDER
 from rehearsal.place import Place
+from tests.e2e.conftest import clear
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -48,9 +49,9 @@ def alone() -> Iterator[None]:
     """The embedded cluster belongs to these tests while they run, and dates are judged as of the stacks' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MUSTER_NOW", "2026-11-23T00:00:00Z")
-        cluster.down()
+        clear()
         yield
-        cluster.down()
+        clear()
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
@@ -74,7 +75,8 @@ class TestChanges:
     """What a change does, seen in a preview of an environment that is up."""
 
     @pytest.fixture(scope="class")
-    def up(self) -> Iterator[Place]:
+    @classmethod
+    def up(cls) -> Iterator[Place]:
         place = places.prepare("staging")
         place.edit("cluster.kubernetesVersion", "1.34")
         place.edit("cluster.support", "extended")
@@ -167,7 +169,8 @@ class TestFailures:
     """A failed run, and the one after it."""
 
     @pytest.fixture(scope="class")
-    def undisturbed(self) -> Counter[tuple[str, str]]:
+    @classmethod
+    def undisturbed(cls) -> Counter[tuple[str, str]]:
         place = places.prepare("dev")
         place.up()
         found = census(place)
