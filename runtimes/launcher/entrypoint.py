@@ -1,8 +1,9 @@
-"""PID 1 of every pod of a gang: Kubeflow Trainer's PET_* variables in, one `deepspeed` launcher out, true exit codes.
+"""PID 1 of every pod of a gang: Kubeflow Trainer's PET_* variables in, one launcher out, true exit codes.
 
 Standard library only and inlined in the runtime, so that any image with Python and DeepSpeed will do. As PID 1
 `deepspeed` itself ignores SIGTERM, and it exits 0 when its own launch.py is killed:
 https://github.com/deepspeedai/DeepSpeed/blob/v0.19.5/deepspeed/launcher/runner.py
+MUSTER_LAUNCHER=torchrun starts the ranks by `torchrun` instead.
 
 Exit codes: 0 done, 70 launcher lost, 74 peers never came, 75 stopped on request, 78 bad configuration, 137 rank killed;
 any other code is the script's own.
@@ -25,7 +26,35 @@ import time
 LAUNCHER_LOST, PEERS_MISSING, STOPPED, BAD_CONFIGURATION = 70, 74, 75, 78
 TERMINATION_LOG = "/dev/termination-log"
 MARK = "MUSTER_ENTRYPOINT"
+TAIL = 400
 ERROR = re.compile(r"^(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt)\b.*)$")
+LAUNCHERS_OWN = ("[launch.py:", "torch/distributed/run.py:")
+AGENT = re.compile(r"torch[./]distributed[./]elastic")
+# https://github.com/pytorch/pytorch/blob/v2.13.0/torch/distributed/elastic/multiprocessing/errors/__init__.py
+ROOT_CAUSE = re.compile(r"Root Cause.*?rank\s+: (\d+).*?exitcode\s+: (-?\d+) \(pid", re.DOTALL)
+WRONG_IMAGE = (
+    (re.compile(r"No module named '([\w.]+)'"), "the image has no Python module {}"),
+    (re.compile(r"Distributed package doesn't have (NCCL)"), "the image's torch has no {}: it can't join GPUs"),
+    (re.compile(r"Torch not compiled with (CUDA) enabled"), "the image's torch has no {}: it can't use GPUs"),
+)
+# `deepspeed` imports torch, then starts a second interpreter that imports it again, then the ranks. Here its own main
+# runs as it is; only that second interpreter is this one, which has imported everything already. Collecting garbage
+# while torch is imported costs a fifth of the import and finds nothing.
+ONE_INTERPRETER = """
+import gc, runpy, subprocess, sys
+gc.disable()
+from deepspeed.launcher.runner import main
+gc.enable()
+start = subprocess.Popen
+def here(command, *rest, **options):
+    if command[1:4] != ["-u", "-m", "deepspeed.launcher.launch"]:
+        return start(command, *rest, **options)
+    subprocess.Popen, sys.argv = start, command[3:]
+    runpy.run_module("deepspeed.launcher.launch", run_name="__main__", alter_sys=True)
+    sys.exit(0)
+subprocess.Popen = here
+main()
+"""
 
 
 class Ended(Exception):
@@ -86,10 +115,10 @@ class Gang:
 class Pod:
     """The launcher below PID 1, its ranks, and what they said last."""
 
-    def __init__(self, command):
+    def __init__(self, command, launcher):
         self.tail, self.ranks, self.first_gone = [], {}, None
+        self.launcher = launcher
         self.stop_asked = None
-        self.orphans = {}
         self.child = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -110,7 +139,7 @@ class Pod:
             while written < len(chunk):
                 written += os.write(1, chunk[written:])
             *lines, rest = (rest + chunk).split(b"\n")
-            self.tail = (self.tail + [line.decode(errors="replace") for line in lines])[-60:]
+            self.tail = (self.tail + [line.decode(errors="replace") for line in lines])[-TAIL:]
 
     def look(self):
         """Note which ranks live; the first that goes is remembered."""
@@ -158,13 +187,32 @@ class Pod:
         return 128 - code if code < 0 else code
 
     def reason(self):
-        """The last exception among the last lines, else the last line."""
-        for line in reversed(self.tail):
+        """The last exception among the ranks' last lines, else their last line."""
+        said = self._said()
+        for line in reversed(said):
             found = ERROR.match(line.strip())
             if found:
                 return found.group(1)[:400]
-        said = [line for line in self.tail if line.strip() and "[launch.py:" not in line]
         return said[-1].strip()[:400] if said else ""
+
+    def wrong_image(self):
+        """A sentence when what ended the script can't go away by itself, else None."""
+        for cause, sentence in WRONG_IMAGE:
+            found = cause.search(self.reason())
+            if found:
+                return sentence.format(found.group(1))
+        return None
+
+    def root_cause(self):
+        """Rank and exit status of the rank that torchrun saw failing first, else None: its own status is always 1."""
+        found = ROOT_CAUSE.search("\n".join(self.tail)) if self.launcher == "torchrun" else None
+        return (int(found.group(1)), int(found.group(2))) if found else None
+
+    def _said(self):
+        """Last lines without the launchers' own."""
+        agent = next((number for number, line in enumerate(self.tail) if AGENT.search(line)), len(self.tail))
+        lines = self.tail[:agent] if self.launcher == "torchrun" else self.tail
+        return [line for line in lines if line.strip() and not any(own in line for own in LAUNCHERS_OWN)]
 
 
 def ranks_alive():
@@ -246,19 +294,48 @@ def seconds(env, name, default):
 
 
 def command_for(gang, arguments, env):
-    """The `deepspeed` command of this pod."""
+    """The launcher's command in this pod."""
     if not arguments:
         raise Ended(BAD_CONFIGURATION, "no script given: the TrainJob needs spec.trainer.args")
     if arguments[0].endswith(".py") and not os.access(arguments[0], os.R_OK):
         raise Ended(BAD_CONFIGURATION, f"{arguments[0]} can't be read in this pod")
-    launcher = shutil.which("deepspeed")
+    if arguments[0] == "-m":
+        arguments = ["--module", *arguments[1:]]
+    name = launcher_name(env)
+    launcher = shutil.which(name)
     if launcher is None:
-        raise Ended(BAD_CONFIGURATION, "there is no deepspeed on PATH in this image")
+        raise Ended(BAD_CONFIGURATION, f"there is no {name} on PATH in this image")
+    return LAUNCHERS[name](launcher, gang, shlex.split(env.get("MUSTER_LAUNCHER_ARGS", "")), arguments)
+
+
+def launcher_name(env):
+    """What starts the ranks."""
+    name = env.get("MUSTER_LAUNCHER", "deepspeed")
+    if name not in LAUNCHERS:
+        raise Ended(BAD_CONFIGURATION, f"MUSTER_LAUNCHER is {name!r}, it must be one of {', '.join(LAUNCHERS)}")
+    return name
+
+
+def deepspeed(launcher, gang, extra, arguments):
+    """Without a hostfile node 0 would train alone and succeed."""
     with tempfile.NamedTemporaryFile("w", prefix="hostfile-", delete=False) as hostfile:
         hostfile.writelines(f"node-{node} slots={gang.slots}\n" for node in range(gang.nodes))
     where = ["--node_rank", str(gang.node), "--master_addr", gang.address, "--master_port", str(gang.port)]
-    extra = shlex.split(env.get("MUSTER_LAUNCHER_ARGS", "--log_level warning"))
-    return [launcher, "--hostfile", hostfile.name, "--no_ssh", *where, "--no_local_rank", *extra, *arguments]
+    quiet = [] if "--log_level" in extra else ["--log_level", "warning"]
+    words = ["--hostfile", hostfile.name, "--no_ssh", *where, "--no_local_rank", *quiet, *extra, *arguments]
+    with open(launcher, "rb") as script:
+        first = script.readline(256).decode(errors="replace").strip()
+    interpreter = shlex.split(first[2:]) if first.startswith("#!") and "python" in first else None
+    return [*interpreter, "-u", "-c", ONE_INTERPRETER, *words] if interpreter else [launcher, *words]
+
+
+def torchrun(launcher, gang, extra, arguments):
+    """Fixed size, no restarts of its own: the whole gang restarts or nobody does."""
+    size = ["--nnodes", str(gang.nodes), "--nproc-per-node", str(gang.slots), "--node-rank", str(gang.node)]
+    return [launcher, *size, "--master-addr", gang.address, "--master-port", str(gang.port), *extra, *arguments]
+
+
+LAUNCHERS = {"deepspeed": deepspeed, "torchrun": torchrun}
 
 
 def run(arguments, env):
@@ -279,8 +356,9 @@ def run(arguments, env):
         wait_for_peers(gang.names(), seconds(env, "MUSTER_PEER_WAIT_SECONDS", 600), lambda: bool(asked))
     if asked:
         raise Ended(STOPPED, "stopped on request before the launcher started")
-    say(f"pod {gang.node} of {gang.nodes}, {gang.slots} ranks: {' '.join(command)}")
-    pod.append(Pod(command))
+    name = launcher_name(env)
+    say(f"pod {gang.node} of {gang.nodes}, {gang.slots} ranks by {name}: {' '.join(arguments)}")
+    pod.append(Pod(command, name))
     judge(pod[0], pod[0].run(grace))
 
 
@@ -296,6 +374,10 @@ def judge(pod, code):
         raise Ended(LAUNCHER_LOST, f"the launcher ended while ranks {sorted(survivors.values())} ran")
     if code == 0:
         return
+    cause = pod.root_cause()
+    if cause is not None:
+        pod.first_gone, status = cause
+        code = 256 + status if status < 0 else status
     # launch.py passes a rank's signal on as 256 - number: sys.exit(-9) is 247.
     number = 256 - code if code > 192 else code - 128 if code > 128 else None
     if number is not None:
@@ -304,6 +386,9 @@ def judge(pod, code):
         raise Ended(128 + number, f"rank {pod.first_gone} was ended by {name}{hint}", pod.first_gone, number)
     if code == STOPPED and pod.stop_asked is not None:
         raise Ended(STOPPED, "stopped on request", pod.first_gone)
+    wrong = pod.wrong_image() if code == 1 else None
+    if wrong is not None:
+        raise Ended(BAD_CONFIGURATION, wrong, pod.first_gone)
     raise Ended(code, pod.reason(), pod.first_gone)
 
 

@@ -1,4 +1,4 @@
-"""The real entrypoint above a double of `deepspeed`: every exit code, and what is said about it."""
+"""The real entrypoint above doubles of `deepspeed` and `torchrun`: every exit code, and what is said about it."""
 
 import json
 import os
@@ -44,13 +44,14 @@ def pod(
     *,
     act: Callable[[subprocess.Popen[str], Path], None] | None = None,
     arguments: tuple[str, ...] | None = None,
-    path: str = f"{DOUBLES}:{os.environ['PATH']}",
+    path: str = f"{DOUBLES}/bin:{os.environ['PATH']}",
     **env: str | None,
 ) -> End:
     """Run the entrypoint as the runtime does; `body` is the rank's program, `act` what happens to the pod meanwhile."""
     script = tmp_path / "script.py"
     script.write_text("import os, signal, sys, time\nrank = int(os.environ.get('RANK', -1))\n" + body)
-    changed = {**GANG, "PATH": path, "MUSTER_STOP_GRACE_SECONDS": "3", "HERE": str(tmp_path), **env}
+    changed = {**GANG, "PATH": path, "MUSTER_STOP_GRACE_SECONDS": "3", "HERE": str(tmp_path)}
+    changed |= {"PYTHONPATH": f"{DOUBLES}/packages", **env}
     child = subprocess.Popen(
         [sys.executable, "-u", "-c", ENTRYPOINT, *((str(script),) if arguments is None else arguments)],
         env={name: value for name, value in changed.items() if value is not None},
@@ -73,6 +74,7 @@ def when(tmp_path: Path, name: str) -> str:
     return (tmp_path / name).read_text()
 
 
+BOTH = pytest.mark.parametrize("launcher", ["deepspeed", "torchrun"])
 WRITE = "open(os.environ['HERE'] + f'/rank{rank}', 'w').write(f'{os.getpid()} {os.getppid()}')\n"
 SAVES_AND_STOPS = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n" + WRITE + "time.sleep(30)\n"
 WAITS = WRITE + "time.sleep(30)\n"
@@ -94,32 +96,36 @@ def test_the_last_words_of_a_rank_are_on_the_log(tmp_path: Path) -> None:
     assert end.log.splitlines()[-1] == "last words"
 
 
+@BOTH
 @pytest.mark.parametrize("code", [1, 3, 78, 74])
-def test_a_ranks_own_code_is_kept(tmp_path: Path, code: int) -> None:
-    end = pod(tmp_path, f"time.sleep(0.5 + rank)\nsys.exit({code})\n")
+def test_a_ranks_own_code_is_kept(tmp_path: Path, code: int, launcher: str) -> None:
+    end = pod(tmp_path, f"time.sleep(0.5 + rank)\nsys.exit({code})\n", MUSTER_LAUNCHER=launcher)
     assert end.code == code
     assert end.words["code"] == code
     assert end.words["rank"] == 0
 
 
-def test_the_reason_is_the_last_exception(tmp_path: Path) -> None:
-    end = pod(tmp_path, "time.sleep(0.5)\nraise ValueError('no such column: age')\n")
+@BOTH
+def test_the_reason_is_the_last_exception(tmp_path: Path, launcher: str) -> None:
+    end = pod(tmp_path, "time.sleep(0.5)\nraise ValueError('no such column: age')\n", MUSTER_LAUNCHER=launcher)
     assert end.code == 1
     assert end.words["reason"] == "ValueError: no such column: age"
 
 
-def test_a_killed_rank_is_137(tmp_path: Path) -> None:
+@BOTH
+def test_a_killed_rank_is_137(tmp_path: Path, launcher: str) -> None:
     def kill(_child: subprocess.Popen[str], here: Path) -> None:
         pid = int(when(here, "rank1").split()[0])
         time.sleep(0.5)
         os.kill(pid, signal.SIGKILL)
 
-    end = pod(tmp_path, WAITS, act=kill)
+    end = pod(tmp_path, WAITS, act=kill, MUSTER_LAUNCHER=launcher)
     assert end.code == 137
     assert (end.words["rank"], end.words["signal"]) == (1, signal.SIGKILL)
 
 
-def test_a_killed_launcher_is_70_and_takes_its_ranks_along(tmp_path: Path) -> None:
+@BOTH
+def test_a_killed_launcher_is_70_and_takes_its_ranks_along(tmp_path: Path, launcher: str) -> None:
     pids = []
 
     def kill(_child: subprocess.Popen[str], here: Path) -> None:
@@ -129,32 +135,34 @@ def test_a_killed_launcher_is_70_and_takes_its_ranks_along(tmp_path: Path) -> No
         time.sleep(0.5)
         os.kill(int(launch), signal.SIGKILL)
 
-    end = pod(tmp_path, WAITS, act=kill)
+    end = pod(tmp_path, WAITS, act=kill, MUSTER_LAUNCHER=launcher)
     assert end.code == 70
     assert "ranks [0, 1]" in str(end.words["reason"])
     time.sleep(0.2)
     assert not Path(f"/proc/{pids[0]}/exe").exists()
 
 
+@BOTH
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_reaches_every_rank_and_is_75(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stop_reaches_every_rank_and_is_75(tmp_path: Path, number: signal.Signals, launcher: str) -> None:
     def stop(child: subprocess.Popen[str], here: Path) -> None:
         when(here, "rank0"), when(here, "rank1")
         time.sleep(0.3)
         child.send_signal(number)
 
-    end = pod(tmp_path, SAVES_AND_STOPS, act=stop)
+    end = pod(tmp_path, SAVES_AND_STOPS, act=stop, MUSTER_LAUNCHER=launcher)
     assert end.code == 75
     assert "passed to ranks [0, 1]" in end.log
 
 
-def test_a_stop_that_nobody_handles_is_143(tmp_path: Path) -> None:
+@BOTH
+def test_a_stop_that_nobody_handles_is_143(tmp_path: Path, launcher: str) -> None:
     def stop(child: subprocess.Popen[str], here: Path) -> None:
         when(here, "rank0"), when(here, "rank1")
         time.sleep(0.3)
         child.send_signal(signal.SIGTERM)
 
-    assert pod(tmp_path, WAITS, act=stop).code == 143
+    assert pod(tmp_path, WAITS, act=stop, MUSTER_LAUNCHER=launcher).code == 143
 
 
 def test_ranks_that_ignore_a_stop_are_killed_after_the_grace(tmp_path: Path) -> None:
@@ -221,6 +229,36 @@ def test_a_stop_while_peers_are_missing_is_75(tmp_path: Path) -> None:
 
     end = pod(tmp_path, "", act=stop, PET_NNODES="2", PET_MASTER_ADDR="job-node-0-0.job.invalid")
     assert end.code == 75
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("ModuleNotFoundError(\"No module named 'flash_attn'\")", "the image has no Python module flash_attn"),
+        ('RuntimeError("Distributed package doesn\'t have NCCL built in")', "the image's torch has no NCCL"),
+        ("AssertionError('Torch not compiled with CUDA enabled')", "the image's torch has no CUDA"),
+    ],
+)
+def test_what_an_image_lacks_is_78_in_one_sentence(tmp_path: Path, error: str, said: str, launcher: str) -> None:
+    end = pod(tmp_path, f"time.sleep(0.3)\nraise {error}\n", MUSTER_LAUNCHER=launcher)
+    assert end.code == 78
+    assert str(end.words["reason"]).startswith(said)
+
+
+def test_an_unknown_launcher_is_78(tmp_path: Path) -> None:
+    end = pod(tmp_path, "", MUSTER_LAUNCHER="mpirun")
+    assert end.code == 78
+    assert "it must be one of deepspeed, torchrun" in str(end.words["reason"])
+
+
+def test_another_deepspeed_than_expected_still_starts_by_itself(tmp_path: Path) -> None:
+    """A launcher whose second process is called otherwise is started as it asks."""
+    shutil.copytree(DOUBLES / "packages", tmp_path / "packages")
+    runner = tmp_path / "packages" / "deepspeed" / "launcher" / "runner.py"
+    runner.write_text(runner.read_text().replace('"-u", "-m"', '"-m"'))
+    end = pod(tmp_path, "sys.exit(3)\n", PYTHONPATH=str(tmp_path / "packages"))
+    assert end.code == 3
 
 
 def test_it_fits_into_a_runtime() -> None:
