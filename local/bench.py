@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from muster import places
 from muster import stack as stacks
-from muster.manifests import node, queue, runtime, storage, trainjob, workload
+from muster.manifests import node, queue, runtime, service, storage, trainjob, workload
 from muster.plan import Plan
 
 from local import charts, cluster, toolchain
@@ -82,6 +82,7 @@ def _by_hand(plan: Plan, env: Mapping[str, str]) -> None:
             *(storage.claim(item) for item in plan.claims),
             *(workload.build(item) for item in plan.files),
             *(runtime.build(item) for item in plan.runtimes),
+            *(service.build(item) for item in plan.services),
             *(trainjob.build(item) for item in plan.jobs),
         ]
         manifests = Path(scratch) / "manifests.yaml"

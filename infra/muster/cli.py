@@ -51,7 +51,7 @@ def show_plan(stack: Stack = "local") -> None:
 @app.command()
 def render(stack: Stack = "local") -> None:
     """Print every manifest that the stack would apply, as YAML; what only AWS can know stands in angle brackets."""
-    from muster.manifests import aws, node, queue, runtime, storage, trainjob, workload  # noqa: PLC0415 - only here
+    from muster.manifests import aws, node, queue, runtime, service, storage, trainjob, workload  # noqa: PLC0415 - only here
 
     made = planned(stack)
     documents = [
@@ -62,6 +62,7 @@ def render(stack: Stack = "local") -> None:
         *(storage.claim(item) for item in made.claims),
         *(workload.build(item) for item in made.files),
         *(runtime.build(item) for item in made.runtimes),
+        *(service.build(item) for item in made.services),
         *(trainjob.build(item) for item in made.jobs),
     ]
     typer.echo(yaml.safe_dump_all(documents, sort_keys=False), nl=False)

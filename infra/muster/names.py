@@ -25,7 +25,17 @@ ENV = r"^[A-Za-z_][A-Za-z0-9_]*$"
 """Environment variable that every shell can read."""
 FILE = r"^[-._a-zA-Z0-9]{1,253}$"
 """Key of a ConfigMap."""
-RESERVED_ENV = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "MUSTER_RUN", "MUSTER_JOB")
+RESERVED_ENV = (
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "MUSTER_RUN",
+    "MUSTER_JOB",
+    "MUSTER_CHECKPOINTS",
+    "MUSTER_CHECKPOINTS_KEEP",
+)
 """Variables that DeepSpeed's launcher, or this project, sets for every process."""
 RESERVED_ENV_PREFIX = "PET_"
 """Variables of Trainer's torch plugin: https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/constants/constants.go"""

@@ -49,7 +49,8 @@ def declare(made: Plan, *, wait: bool = True) -> None:
     region = made.aws.eks.region if made.aws else ""
     claims = training.claims(made.claims, cluster, namespaces, file_systems, region)
     files = training.files(made.files, cluster, namespaces)
-    runtimes = training.runtimes(made.runtimes, cluster, everything)
+    runtimes = training.runtimes(made.runtimes, cluster, namespaces, everything)
+    training.services(made.services, cluster, namespaces)
     nodes_ready = _nodes_ready(made, cloud, list(installed.values())) if cloud and wait else None
 
     def needs(job: JobPlan) -> pulumi.Input[Sequence[pulumi.Resource]]:

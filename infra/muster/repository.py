@@ -20,13 +20,20 @@ NODE = "node"
 
 https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/constants/constants.go
 """
+SERVING_PORT = "http"
+"""Name of the container port by which a runtime says that its jobs serve."""
+GANG = "gang.yaml"
+"""File beside the launcher with what every runtime has in common."""
 NOT_MOUNTED = ("job.yaml", "README.md")
 """Files of a workload that its pods don't see."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A runtime manifest that lacks what pool and gang backend decide; `file` is its path in the checkout."""
+    """A runtime manifest, completed with what all have in common, that lacks what pool and gang backend decide.
+
+    `file` is its path in the checkout.
+    """
 
     name: str
     file: str
@@ -149,7 +156,18 @@ class _TrainJob(_Loose):
 def load(root: Path) -> Repository:
     """Everything under runtimes/ and workloads/ of a checkout. Raises SettingsError with every mistake."""
     problems: list[Problem] = []
-    templates = _gather(root, sorted(root.glob("runtimes/*.yaml")), _template, problems)
+    common: Document = {}
+    try:
+        common = _document(root, root / "runtimes" / "launcher" / GANG)
+    except SettingsError as error:
+        problems += error.problems
+
+    def template(root: Path, path: Path) -> Template:
+        document = completed(common, _document(root, path))
+        _check(_Runtime, document, str(path.relative_to(root)))
+        return Template(path.stem, str(path.relative_to(root)), document)
+
+    templates = _gather(root, sorted(root.glob("runtimes/*.yaml")), template, problems)
     workloads = _gather(root, sorted(path for path in root.glob("workloads/*") if path.is_dir()), _workload, problems)
     launcher = ""
     try:
@@ -174,6 +192,11 @@ def node_container(runtime: Document) -> Document:
     return next(container for container in containers if container["name"] == NODE)
 
 
+def serves(runtime: Document) -> bool:
+    """Whether jobs of a runtime's manifest answer requests instead of coming to an end."""
+    return any(port.get("name") == SERVING_PORT for port in node_container(runtime).get("ports", []))
+
+
 T = TypeVar("T")
 
 
@@ -186,10 +209,6 @@ def _gather(root: Path, paths: list[Path], read_one: Callable[[Path, Path], T], 
         except SettingsError as error:
             problems += error.problems
     return made
-
-
-def _template(root: Path, path: Path) -> Template:
-    return Template(path.stem, str(path.relative_to(root)), _manifest(root, path, _Runtime))
 
 
 def _workload(root: Path, folder: Path) -> Workload:
@@ -210,7 +229,8 @@ def _workload(root: Path, folder: Path) -> Workload:
         except SettingsError as error:
             problems += error.problems
     try:
-        document = _manifest(root, folder / "job.yaml", _TrainJob)
+        document = _document(root, folder / "job.yaml")
+        _check(_TrainJob, document, f"{file}/job.yaml")
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
     if problems:
@@ -218,17 +238,36 @@ def _workload(root: Path, folder: Path) -> Workload:
     return Workload(folder.name, f"{file}/job.yaml", document, files)
 
 
-def _manifest(root: Path, path: Path, model: type[BaseModel]) -> Document:
+def completed(common: Any, own: Any) -> Any:
+    """`own` with what it lacks of `common`: maps key by key, lists of named things name by name, the rest as it is."""
+    if isinstance(common, Mapping) and isinstance(own, Mapping):
+        both = {key: completed(common[key], own[key]) for key in common if key in own}
+        return {**common, **own, **both}
+    if _by_name(common) and _by_name(own):
+        mine = {item["name"]: item for item in own}
+        theirs = [completed(item, mine.pop(item["name"], {})) for item in common]
+        return [*theirs, *mine.values()]
+    return own
+
+
+def _by_name(part: Any) -> bool:
+    return isinstance(part, list) and all(isinstance(item, Mapping) and "name" in item for item in part)
+
+
+def _document(root: Path, path: Path) -> Document:
     file = str(path.relative_to(root))
     document = documents.load(_bytes(root, path), file)
     if not isinstance(document, dict):
         found = "an empty file" if document is None else shown(document)
         raise SettingsError([Problem(file, "", found, "a Kubernetes manifest")])
+    return document
+
+
+def _check(model: type[BaseModel], document: Document, file: str) -> None:
     try:
         model.model_validate(document)
     except ValidationError as error:
         raise SettingsError(mistakes.problems(error, model, document, file)) from None
-    return document
 
 
 def _text(root: Path, path: Path) -> str:

@@ -211,8 +211,8 @@ JOBS = "spec.template.spec.replicatedJobs"
         ),
         (
             "runtimes/x.yaml",
-            TEMPLATE.replace("torch: {}", "mpi: {}"),
-            "spec.mlPolicy.torch: found nothing; expected a map",
+            TEMPLATE.replace("  template:\n    spec:\n      failure", "  mlPolicy: {torch: 1}\n  template:\n    spec:\n      failure", 1),
+            "spec.mlPolicy.torch: found 1; expected a map",
         ),
         (
             "workloads/zero3-train/job.yaml",

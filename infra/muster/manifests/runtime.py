@@ -1,4 +1,4 @@
-"""ClusterTrainingRuntimes: a template completed with what pool and gang backend decide."""
+"""Runtimes, for every namespace or for one: a template completed with what pool and gang backend decide."""
 
 import copy
 from typing import Any
@@ -25,7 +25,10 @@ def build(runtime: RuntimePlan) -> dict[str, Any]:
     """The runtime as it is applied; the plan's template stays as it was."""
     document: dict[str, Any] = copy.deepcopy(dict(runtime.template))
     metadata = document.setdefault("metadata", {})
+    document["kind"] = runtime.kind
     metadata["name"] = runtime.name
+    if runtime.namespace is not None:
+        metadata["namespace"] = runtime.namespace
     metadata["labels"] = {**metadata.get("labels", {}), **MANAGED}
     _place(document["spec"], runtime.backend)
     (job,) = document["spec"]["template"]["spec"]["replicatedJobs"]

@@ -30,8 +30,10 @@ def build(job: JobPlan) -> dict[str, Any]:
         },
     }
     spec = document["spec"]
-    spec["runtimeRef"] = {"name": job.runtime, "kind": "ClusterTrainingRuntime"}
+    spec["runtimeRef"] = {"name": job.runtime, "kind": job.runtime_kind}
     spec["trainer"] = _trainer(spec["trainer"], job)
+    if job.suspend:
+        spec["suspend"] = True
     if job.deadline_s is not None:
         spec["activeDeadlineSeconds"] = job.deadline_s
     others = [patch for patch in spec.get("runtimePatches", []) if patch["manager"] != MANAGER]
@@ -50,6 +52,9 @@ def _trainer(own: dict[str, Any], job: JobPlan) -> dict[str, Any]:
         "MUSTER_JOB": {"name": "MUSTER_JOB", "value": job.name},
         "MUSTER_RUN": {"name": "MUSTER_RUN", "value": str(job.run)},
     }
+    if job.checkpoints is not None:
+        words = {"MUSTER_CHECKPOINTS": job.checkpoints.path, "MUSTER_CHECKPOINTS_KEEP": str(job.checkpoints.keep)}
+        env |= {name: {"name": name, "value": value} for name, value in words.items()}
     made = {
         **own,
         "numNodes": job.nodes,

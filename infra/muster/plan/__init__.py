@@ -25,6 +25,7 @@ from muster.plan.parts import (
     QueuePlan,
     ReleasePlan,
     RuntimePlan,
+    ServicePlan,
 )
 from muster.plan.taints import TaintPlan
 from muster.problems import SettingsError
@@ -45,6 +46,7 @@ __all__ = [
     "QueuePlan",
     "ReleasePlan",
     "RuntimePlan",
+    "ServicePlan",
     "TaintPlan",
     "make",
 ]
@@ -94,9 +96,10 @@ def make(
         raise SettingsError(notes.problems)
 
     made_releases = releases.make(locked, backend, charts, made_aws, inputs)
+    kept = tuple(made for name, made in made_jobs.items() if settings.jobs[name].enabled)
     files = {
         (made.namespace, made.name): made
-        for job in settings.jobs.values()
+        for job in settings.enabled_jobs.values()
         for made in [jobs.files(job.namespace, repository.workloads[job.workload])]
     }
     return Plan(
@@ -111,7 +114,8 @@ def make(
         claims=claims,
         files=tuple(files.values()),
         runtimes=tuple(made_runtimes.values()),
-        jobs=tuple(made_jobs.values()),
+        services=tuple(made.service for made in kept if made.service is not None),
+        jobs=kept,
         warnings=tuple(notes.warnings),
         aws=made_aws,
     )
@@ -135,7 +139,8 @@ def _cluster(settings: Settings, stack: str, kubeconfig: str | None) -> ClusterP
 
 
 def _namespaces(settings: Settings, made: tuple[ReleasePlan, ...]) -> tuple[str, ...]:
-    wanted = {release.namespace for release in made} | {job.namespace for job in settings.jobs.values()}
+    wanted = {release.namespace for release in made} | {job.namespace for job in settings.enabled_jobs.values()}
+    wanted |= {runtime.namespace for runtime in settings.runtimes.values() if runtime.namespace is not None}
     return tuple(sorted(wanted - volumes.existing_namespaces(settings) - {*jobs.CLUSTER_NAMESPACES}))
 
 
@@ -156,7 +161,7 @@ def _not_on_aws(settings: Settings, notes: Notes) -> None:
 
 
 def _doubts(settings: Settings, notes: Notes) -> None:
-    used = {name for job in settings.jobs.values() for name in job.storage}
+    used = {name for job in settings.jobs.values() for name in job.volumes}
     for name, storage in settings.storage.items():
         if isinstance(storage, HostPath) and isinstance(settings.cluster, ExistingCluster):
             notes.warning(f"storage.{name}", "a folder of each node is shared only where the cluster has one node")

@@ -6,8 +6,8 @@ from muster import durations, names
 from muster.plan import resources, volumes
 from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
-from muster.plan.parts import GPU, FilesPlan, JobPlan, MountPlan, RuntimePlan
-from muster.repository import Workload
+from muster.plan.parts import GPU, CheckpointsPlan, FilesPlan, JobPlan, MountPlan, RuntimePlan, ServicePlan
+from muster.repository import SERVING_PORT, Workload, serves
 from muster.settings import Job, Resources
 
 DEFAULT_QUEUE = "default"
@@ -16,6 +16,7 @@ FILES_LIMIT_BYTES = 1024**2 - 16 * 1024
 """Data of one ConfigMap, with room for its metadata: https://kubernetes.io/docs/concepts/configuration/configmap/"""
 TRAINER_LIST_LIMIT = 128
 """Arguments, and variables, of a TrainJob: https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/apis/trainer/v1alpha1/trainjob_types.go"""
+RAY_SERVE = "https://docs.ray.io/en/latest/serve/"
 POD_INTERFACE = "eth0"
 CLUSTER_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Namespaces that every cluster has."""
@@ -33,6 +34,7 @@ def make(name: str, job: Job, runtimes: Mapping[str, RuntimePlan], inputs: Input
         _check_workload(key, job, workload, notes)
     if runtime is not None:
         _check_size(name, job, runtime, inputs)
+        _check_use(name, job, runtime, notes)
     if workload is None or runtime is None:
         return None
     return _plan(name, job, workload, runtime, mounts)
@@ -54,6 +56,7 @@ def _plan(name: str, job: Job, workload: Workload, runtime: RuntimePlan, mounts:
         namespace=job.namespace,
         manifest=workload.document,
         runtime=job.runtime,
+        runtime_kind=runtime.kind,
         pool=runtime.pool.name,
         files=files(job.namespace, workload).name,
         nodes=job.nodes,
@@ -66,11 +69,27 @@ def _plan(name: str, job: Job, workload: Workload, runtime: RuntimePlan, mounts:
         requests=requests,
         limits=limits,
         mounts=mounts,
-        wait=job.wait,
+        checkpoints=_checkpoints(job, mounts),
+        service=_service(name, job, runtime),
+        suspend=job.suspend,
+        wait="none" if job.suspend else job.wait,
         timeout_s=durations.seconds(job.timeout),
         deadline_s=durations.seconds(job.deadline) if job.deadline else None,
         run=job.run,
     )
+
+
+def _checkpoints(job: Job, mounts: tuple[MountPlan, ...]) -> CheckpointsPlan | None:
+    if job.checkpoints is None:
+        return None
+    found = [mount for mount in mounts if mount.storage == job.checkpoints.storage]
+    return CheckpointsPlan(found[0].path, found[0].claim, found[0].sub_path, job.checkpoints.keep) if found else None
+
+
+def _service(name: str, job: Job, runtime: RuntimePlan) -> ServicePlan | None:
+    if not serves(runtime.template):
+        return None
+    return ServicePlan(f"{name}-{SERVING_PORT}", job.namespace, name, SERVING_PORT)
 
 
 def gpus(job: Job, runtime: RuntimePlan) -> int:
@@ -105,6 +124,8 @@ def _check_own(name: str, job: Job, inputs: Inputs) -> None:
         notes.warning(
             f"{key}.deadline", f"{job.deadline} ends the job before its timeout of {job.timeout} ends the wait"
         )
+    if job.suspend and job.wait != "none":
+        notes.warning(f"{key}.wait", "has no effect while the job is suspended")
     if job.wait == "none" and "timeout" in job.model_fields_set:
         notes.warning(f"{key}.timeout", "has no effect without wait")
 
@@ -124,6 +145,22 @@ def _check_workload(key: str, job: Job, workload: Workload, notes: Notes) -> Non
     if size > FILES_LIMIT_BYTES:
         found = f"{size} bytes of files in workloads/{workload.name}"
         notes.phrase(f"{key}.workload", found, f"at most {FILES_LIMIT_BYTES}, what a ConfigMap holds")
+
+
+def _check_use(name: str, job: Job, runtime: RuntimePlan, notes: Notes) -> None:
+    """What the job and the kind of its runtime decide together."""
+    key = f"jobs.{name}"
+    if runtime.namespace not in (None, job.namespace):
+        found = f"a runtime of namespace {runtime.namespace}"
+        notes.phrase(f"{key}.runtime", found, f"one of {job.namespace}, the job's namespace, or one without a namespace")
+    if not serves(runtime.template):
+        return
+    if job.nodes == 1:
+        notes.problem(f"{key}.nodes", 1, f"2 or more: a model that fits one node belongs on Ray Serve, {RAY_SERVE}")
+    if job.wait == "complete":
+        notes.problem(f"{key}.wait", job.wait, "running or none: a job that serves has no end")
+    if job.deadline is not None:
+        notes.problem(f"{key}.deadline", job.deadline, "none: a job that serves has no end")
 
 
 def _check_size(name: str, job: Job, runtime: RuntimePlan, inputs: Inputs) -> None:

@@ -120,6 +120,33 @@ class RuntimePlan:
     pool: PoolPlan
     image: str
     backend: Backend
+    namespace: str | None = None
+
+    @property
+    def kind(self) -> Literal["ClusterTrainingRuntime", "TrainingRuntime"]:
+        """Kind of the manifest: for every namespace, or for one."""
+        return "TrainingRuntime" if self.namespace else "ClusterTrainingRuntime"
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """The address of a job that serves: its first pod, as long as all of them are ready."""
+
+    name: str
+    namespace: str
+    job: str
+    port: str
+    """Name of the container's port."""
+
+
+@dataclass(frozen=True)
+class CheckpointsPlan:
+    """Where a job's pods find their checkpoints, in which claim's folder they lie, and how many stay."""
+
+    path: str
+    claim: str
+    sub_path: str
+    keep: int
 
 
 @dataclass(frozen=True)
@@ -142,13 +169,15 @@ class JobPlan:
     """A TrainJob manifest and everything that completes it.
 
     `requests` and `limits` hold only what the job changes of its runtime's resources. `queue` is where it waits, None
-    without queues; `queue_annotation` is the key that says so, None where the runtime says it already.
+    without queues; `queue_annotation` is the key that says so, None where the runtime says it already. `service` is None
+    unless the job serves.
     """
 
     name: str
     namespace: str
     manifest: Document
     runtime: str
+    runtime_kind: str
     pool: str
     files: str
     nodes: int
@@ -161,6 +190,9 @@ class JobPlan:
     requests: Mapping[str, str]
     limits: Mapping[str, str]
     mounts: tuple[MountPlan, ...]
+    checkpoints: CheckpointsPlan | None
+    service: ServicePlan | None
+    suspend: bool
     wait: Literal["none", "running", "complete"]
     timeout_s: int
     deadline_s: int | None
@@ -191,6 +223,7 @@ class Plan:
     claims: tuple[ClaimPlan, ...]
     files: tuple[FilesPlan, ...]
     runtimes: tuple[RuntimePlan, ...]
+    services: tuple[ServicePlan, ...]
     jobs: tuple[JobPlan, ...]
     warnings: tuple[str, ...]
     aws: AwsPlan | None = None

@@ -26,7 +26,9 @@ def make(name: str, runtime: Runtime, pools: Mapping[str, PoolPlan], inputs: Inp
     _check_volumes(key, template, notes)
     mirror = inputs.settings.platform.mirror
     image = mirrored(image, mirror.registry if mirror else None)
-    return RuntimePlan(name, template.document, repository.launcher, pool, image, inputs.backend)
+    return RuntimePlan(
+        name, template.document, repository.launcher, pool, image, inputs.backend, namespace=runtime.namespace
+    )
 
 
 def _check_volumes(key: str, template: Template, notes: Notes) -> None:

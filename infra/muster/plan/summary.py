@@ -95,6 +95,12 @@ def _job(job: JobPlan) -> Block:
         ("mount", f"{mount.path} on {mount.claim}, {'read only' if mount.read_only else f'folder {mount.sub_path}'}")
         for mount in job.mounts
     ]
+    if job.checkpoints is not None:
+        facts.append(("checkpoints", f"the last {job.checkpoints.keep} whole ones in {job.checkpoints.path}"))
+    if job.service is not None:
+        facts.append(("address", f"service {job.service.name}.{job.service.namespace}"))
+    if job.suspend:
+        facts.append(("suspended", "it has no pods until suspend is taken away"))
     if job.wait != "none":
         facts.append(("wait", f"until {job.wait}, at most {durations.text(job.timeout_s)}"))
     if job.deadline_s is not None:

@@ -28,17 +28,24 @@ def mounts(
         if runtime
         else {}
     )
-    for storage_name, path in sorted(job.storage.items()):
-        key = f"jobs.{name}.storage.{storage_name}"
+    if job.checkpoints is not None and job.checkpoints.storage in job.storage:
+        expected = f"one key: jobs.{name}.storage mounts it too"
+        notes.problem(f"jobs.{name}.checkpoints.storage", job.checkpoints.storage, expected)
+    for storage_name, path in sorted(job.volumes.items()):
+        key = f"jobs.{name}.{job.volume_key(storage_name)}"
+        own = job.checkpoints is not None and job.checkpoints.storage == storage_name
+        path_key = f"jobs.{name}.checkpoints.path" if own else key
         reserved = next((other for other in TAKEN if path == other or path.startswith(f"{other}/")), None)
         if reserved is not None:
-            notes.problem(key, path, f"a path outside {', '.join(TAKEN)}")
+            notes.problem(path_key, path, f"a path outside {', '.join(TAKEN)}")
         elif path in taken:
-            notes.problem(key, path, f"a path of its own: {taken[path]} is mounted there")
+            notes.problem(path_key, path, f"a path of its own: {taken[path]} is mounted there")
         taken[path] = f"storage {storage_name}"
         storage = notes.lookup(key, storage_name, storages, "storage")
         if storage is None:
             continue
+        if isinstance(storage, S3) and own:
+            notes.phrase(key, "a bucket, which pods only read", "a storage of another kind: every rank writes its part")
         if isinstance(storage, ExistingClaim) and storage.namespace not in (None, job.namespace):
             found = f"a claim in namespace {storage.namespace}"
             notes.phrase(
@@ -52,7 +59,7 @@ def mounts(
 
 def claims(stack: str, settings: Settings, notes: Notes) -> tuple[ClaimPlan, ...]:
     """Claims that the stack makes. An existing claim that bears the name of one of them is noted."""
-    used = sorted({(job.namespace, name) for job in settings.jobs.values() for name in job.storage})
+    used = sorted({(job.namespace, name) for job in settings.enabled_jobs.values() for name in job.volumes})
     made: dict[tuple[str, str], ClaimPlan] = {}
     for namespace, name in used:
         match settings.storage.get(name):
@@ -79,7 +86,7 @@ def existing_namespaces(settings: Settings) -> frozenset[str]:
     """Namespaces that hold an existing claim, and so exist themselves."""
     return frozenset(
         job.namespace
-        for job in settings.jobs.values()
-        for name in job.storage
+        for job in settings.enabled_jobs.values()
+        for name in job.volumes
         if isinstance(settings.storage.get(name), ExistingClaim)
     )

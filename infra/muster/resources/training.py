@@ -7,8 +7,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pydantic.alias_generators import to_snake
 
-from muster.manifests import node, queue, runtime, storage, trainjob, workload
-from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan
+from muster.manifests import node, queue, runtime, service, storage, trainjob, workload
+from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan, ServicePlan
 from muster.report.reader import Reader
 from muster.resources import gate
 from muster.resources.provider import Cluster
@@ -20,6 +20,13 @@ Document = Mapping[str, Any]
 RUNTIME_REPLACES = [
     f"spec.template.spec.{path}"
     for path in ("failurePolicy", "network", "startupPolicy", "successPolicy", "volumeClaimPolicies")
+]
+
+
+# https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/apis/trainer/v1alpha1/trainjob_types.go
+JOB_REPLACES = [
+    f"spec.{path}"
+    for path in ("runtimeRef", "initializer", "trainer", "runtimePatches", "activeDeadlineSeconds", "managedBy")
 ]
 
 
@@ -78,8 +85,21 @@ def files(
     return made
 
 
+def services(
+    plans: Sequence[ServicePlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]
+) -> None:
+    """Addresses of jobs that serve; their endpoints come and go with the pods, nothing waits for them."""
+    for plan in plans:
+        where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
+        document = _annotated(service.build(plan), {"pulumi.com/skipAwait": "true"})
+        _plain(k8s.core.v1.Service, f"service-{plan.namespace}-{plan.job}", document, cluster, where)
+
+
 def runtimes(
-    plans: Sequence[RuntimePlan], cluster: Cluster, depends_on: Sequence[pulumi.Resource]
+    plans: Sequence[RuntimePlan],
+    cluster: Cluster,
+    namespaces: Mapping[str, pulumi.Resource],
+    depends_on: Sequence[pulumi.Resource],
 ) -> dict[str, pulumi.Resource]:
     """Runtimes by name. An edit that the API server can't make in place replaces the runtime, never the jobs on it."""
     return {
@@ -87,7 +107,7 @@ def runtimes(
             f"runtime-{plan.name}",
             runtime.build(plan),
             cluster,
-            depends_on,
+            [*depends_on, *(made for name, made in namespaces.items() if name == plan.namespace)],
             replace_on_changes=RUNTIME_REPLACES,
             delete_before_replace=True,
         )
@@ -103,7 +123,7 @@ def jobs(
 ) -> None:
     """TrainJobs, each waited for as its `wait` says; none where `connect` is None.
 
-    A TrainJob can't be edited: a change replaces it.
+    A TrainJob can't be edited but for `suspend`: any other change replaces it.
     """
     for plan in plans:
         made = custom(
@@ -111,7 +131,7 @@ def jobs(
             trainjob.build(plan),
             cluster,
             depends_on(plan),
-            replace_on_changes=["spec"],
+            replace_on_changes=JOB_REPLACES,
             delete_before_replace=True,
         )
         if connect is not None:

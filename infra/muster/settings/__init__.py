@@ -264,11 +264,26 @@ class Runtime(Model):
     """Pool on whose nodes its jobs run."""
     image: Image | None = None
     """Container image; without it, that of the template."""
+    namespace: Namespace | None = None
+    """Namespace whose jobs alone may use it (a TrainingRuntime); without it, every namespace's (a ClusterTrainingRuntime)."""
+
+
+class Checkpoints(Model):
+    """Where all ranks of a job write its checkpoints, and how many stay."""
+
+    storage: StorageName
+    """Storage of this stack that every rank can write."""
+    path: AbsolutePath = "/checkpoints"
+    """Where pods find it; the script learns it from MUSTER_CHECKPOINTS."""
+    keep: int = Field(default=3, ge=1, le=10_000)
+    """How many whole checkpoints the script keeps; it learns it from MUSTER_CHECKPOINTS_KEEP."""
 
 
 class Job(Model):
     """A training job: one TrainJob."""
 
+    enabled: bool = True
+    """Whether the stack has it; one that is not enabled is checked all the same."""
     workload: FileName
     """Folder under workloads/ with the job's manifest and files."""
     runtime: Label
@@ -289,6 +304,8 @@ class Job(Model):
     """Environment variables of every process."""
     storage: dict[StorageName, AbsolutePath] = {}
     """Mount path by storage name; each run has a folder of its own there."""
+    checkpoints: Checkpoints | None = None
+    """Checkpoints of the job; each run has its own."""
     resources: Resources | None = None
     """Resources of one pod; without it, those of the runtime."""
     wait: Literal["none", "running", "complete"] = "none"
@@ -297,8 +314,20 @@ class Job(Model):
     """How long it waits before the update fails; the job itself goes on."""
     deadline: Duration | None = None
     """How long the job may take before Kubernetes stops it."""
+    suspend: bool = False
+    """Whether its pods are gone for now; they save before they go, and it resumes there."""
     run: int = Field(default=1, ge=1, le=1_000_000)
     """Raise it to run the job again."""
+
+    @property
+    def volumes(self) -> Mapping[str, str]:
+        """Mount path by storage name, checkpoints included."""
+        return {**self.storage, **({self.checkpoints.storage: self.checkpoints.path} if self.checkpoints else {})}
+
+    def volume_key(self, storage: str) -> str:
+        """Key under the job that names the storage."""
+        own = self.checkpoints is not None and self.checkpoints.storage == storage
+        return "checkpoints.storage" if own else f"storage.{storage}"
 
 
 class Settings(Model):
@@ -320,6 +349,11 @@ class Settings(Model):
     """Training jobs by name."""
     budget: Budget = Budget()
     """What the stack may cost."""
+
+    @property
+    def enabled_jobs(self) -> Mapping[str, Job]:
+        """Jobs that the stack has."""
+        return {name: job for name, job in self.jobs.items() if job.enabled}
 
 
 def parse(config: Mapping[str, object], source: str) -> Settings:

@@ -40,15 +40,15 @@ def check_jobs(settings: Settings, pools: Mapping[str, PoolPlan], notes: Notes) 
         pool = settings.pools.get(runtime.pool) if runtime else None
         if runtime is None or pool is None or runtime.pool not in pools:
             continue
-        for storage_name in job.storage:
+        for storage_name in job.volumes:
             storage = settings.storage.get(storage_name)
             if isinstance(storage, FsxLustre) and storage.zone != pool.zone:
                 found = f"a file system in {storage.zone}"
                 where = f"in {pool.zone}" if pool.zone else "spread over zones"
                 expected = f"one in the zone of pool {runtime.pool}, whose nodes are {where}"
-                notes.phrase(f"jobs.{name}.storage.{storage_name}", found, expected)
+                notes.phrase(f"jobs.{name}.{job.volume_key(storage_name)}", found, expected)
         if pool.capacity is not None and pool.capacity.mode == "spot" and job.nodes > 1:
-            kept = [name for name in job.storage if not isinstance(settings.storage.get(name), S3)]
+            kept = [name for name in job.volumes if not isinstance(settings.storage.get(name), S3)]
             if not kept:
-                expected = "one for checkpoints: on spot, one node that is taken back restarts the whole gang"
-                notes.phrase(f"jobs.{name}.storage", "no storage", expected)
+                expected = "a storage for them: on spot, one node that is taken back restarts the whole gang"
+                notes.phrase(f"jobs.{name}.checkpoints", "none", expected)
