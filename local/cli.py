@@ -65,7 +65,7 @@ def down(stack: Stack = "local") -> None:
     if cluster.running() is not None or not embedded:
         engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=embedded)
         if engine.exists():
-            engine.unlock_if_orphaned()
+            engine.take_over()
             code = engine.destroy()
             if code != 0:
                 raise typer.Exit(code)
@@ -80,7 +80,7 @@ def down(stack: Stack = "local") -> None:
 def destroy(stack: Stack = "local") -> None:
     """Destroy the stack and keep the cluster."""
     engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack))
-    engine.unlock_if_orphaned()
+    engine.take_over()
     raise typer.Exit(engine.destroy())
 
 
@@ -177,7 +177,7 @@ def _prepare(stack: str) -> Engine:
     if embedded:
         _cluster_up(found)
     engine = _engine(stack, found, embedded=embedded)
-    engine.unlock_if_orphaned()
+    engine.take_over()
     engine.select()
     return engine
 

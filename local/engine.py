@@ -119,21 +119,24 @@ class Engine:
         if exported["deployment"].pop("pending_operations", None):
             self._import(exported)
 
-    def unlock_if_orphaned(self) -> None:
-        """Release the lock of a run that was killed on this machine; a lock whose process lives is left alone.
+    def take_over(self) -> None:
+        """Release the lock of a run that was killed on this machine, and mend the state that it was writing.
 
-        Only file backends keep locks where their owner can be read:
-        https://www.pulumi.com/docs/iac/concepts/state-and-backends/#state-locking
+        A lock whose process lives is left alone, and so is the state then. Only file backends keep locks where their
+        owner can be read: https://www.pulumi.com/docs/iac/concepts/state-and-backends/#state-locking
         """
         end_orphans()
         url = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
         if url.scheme != "file":
             return
-        folder = Path(url.path) / ".pulumi" / "locks" / "organization" / PROJECT / self.stack
-        for lock in folder.glob("*.json") if folder.is_dir() else ():
-            owner = json.loads(lock.read_text())
-            if owner.get("hostname") == socket.gethostname() and not Path("/proc", str(owner.get("pid"))).exists():
-                lock.unlink()
+        backend = Path(url.path) / ".pulumi"
+        folder = backend / "locks" / "organization" / PROJECT / self.stack
+        locks = {lock: json.loads(lock.read_text()) for lock in sorted(folder.glob("*.json"))}
+        orphaned = [lock for lock, owner in locks.items() if _is_gone(owner)]
+        if locks and len(orphaned) == len(locks):
+            _mend(backend / "stacks" / PROJECT / f"{self.stack}.json")
+        for lock in orphaned:
+            lock.unlink()
 
     def command(self, *words: str) -> list[str]:
         """The engine's command line; commands about stacks name theirs themselves, the others get this one's."""
@@ -157,6 +160,30 @@ class Engine:
             said = (done.stderr or done.stdout).strip()
             raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")
         return done.stdout
+
+
+def _is_gone(owner: Mapping[str, Any]) -> bool:
+    """Whether the process that took a lock ran on this machine and is no more."""
+    return owner.get("hostname") == socket.gethostname() and not Path("/proc", str(owner.get("pid"))).exists()
+
+
+def _mend(state: Path) -> None:
+    """Go back to the state before the last write where that was cut off; the engine keeps it beside the state.
+
+    https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/backend/diy/state.go
+    """
+    before = state.with_name(f"{state.name}.bak")
+    if not _whole(state) and _whole(before):
+        shutil.copyfile(before, state)
+        console.print("the state was cut off while it was written: it is again as it was just before", style="yellow")
+
+
+def _whole(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def end_orphans() -> None:

@@ -103,7 +103,7 @@ class Place:
 
     def recover(self) -> list[str]:
         """Do what `make up` does after a run that was killed; the resources taken into the state. Raises Problem."""
-        self.engine.unlock_if_orphaned()
+        self.engine.take_over()
 
         def find(stack: str, name: str) -> list[str]:
             wanted = {STACK_TAG: stack, RESOURCE_TAG: name}

@@ -1,8 +1,10 @@
-"""The `muster` command: look at a stack's plan, manifests and state. It changes nothing."""
+"""The `muster` command: look at a stack's plan, manifests and state. It changes nothing that is there."""
 
+import dataclasses
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,7 @@ from rich.console import Console
 
 from muster import settings
 from muster import stack as stacks
-from muster.plan import Plan
+from muster.plan import JobPlan, Plan
 from muster.problems import Problem, SettingsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -91,12 +93,31 @@ def logs(
     from muster.report import job as report  # noqa: PLC0415 - only here
 
     made = planned(stack)
-    wanted = next((item for item in made.jobs if item.name == job), None)
-    if wanted is None:
-        known = ", ".join(item.name for item in made.jobs) or "none"
-        raise SettingsError([Problem(stacks.file_of(stack), "jobs", f'no "{job}"', f"one of {known}")])
+    wanted = job_of(made, job)
     for line in report.read_log(reader(made), wanted.namespace, wanted.name, lines):
         typer.echo(line)
+
+
+@app.command()
+def checkpoints(
+    job: Annotated[str, typer.Argument(help="Job of the stack.")], stack: Stack = "local", as_json: AsJson = False
+) -> None:
+    """List a job's checkpoints: step, size, age, ranks. A pod that mounts them looks, and goes."""
+    from muster.manifests import listing  # noqa: PLC0415 - only here
+    from muster.report import checkpoints as report  # noqa: PLC0415 - only here
+    from muster.report import text  # noqa: PLC0415 - only here
+
+    made = planned(stack)
+    wanted = job_of(made, job)
+    if wanted.checkpoints is None:
+        key, expected = f"jobs.{job}.checkpoints", "the storage that holds them"
+        raise SettingsError([Problem(stacks.file_of(stack), key, "nothing", expected)])
+    runtime = next(item for item in made.runtimes if item.name == wanted.runtime)
+    found = report.read(reader(made), listing.build(wanted, wanted.checkpoints, runtime))
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(one) for one in found]))
+    else:
+        out.print(text.checkpoint_table(wanted.name, found, time.time()))
 
 
 @app.command()
@@ -108,6 +129,15 @@ def schema() -> None:
 def planned(name: str) -> Plan:
     """Plan of a stack file. Raises SettingsError with every mistake."""
     return stacks.from_file(name, project(Path.cwd()), os.environ)
+
+
+def job_of(made: Plan, name: str) -> JobPlan:
+    """A job of the plan by name. Raises SettingsError."""
+    wanted = next((item for item in made.jobs if item.name == name), None)
+    if wanted is None:
+        known = ", ".join(item.name for item in made.jobs) or "none"
+        raise SettingsError([Problem(stacks.file_of(made.stack), "jobs", f'no "{name}"', f"one of {known}")])
+    return wanted
 
 
 def project(start: Path) -> Path:

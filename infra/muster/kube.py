@@ -1,6 +1,7 @@
-"""Reads of the Kubernetes API as plain JSON: the only module that opens a connection to a cluster."""
+"""The Kubernetes API as plain JSON: the only module that opens a connection to a cluster."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -68,6 +69,22 @@ class Kube:
         except ApiException:
             return []
         return str(text).splitlines()
+
+    def create_pod(self, namespace: str, pod: Mapping[str, Any]) -> str:
+        """See `muster.report.checkpoints.Cluster`."""
+        try:
+            made = self._core.create_namespaced_pod(namespace, dict(pod), _request_timeout=(CONNECT_S, READ_S))
+        except ApiException as error:
+            raise Unreachable(f"{self._api.configuration.host}: {error.status} {error.reason}") from None
+        return str(made.metadata.name)
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """See `muster.report.checkpoints.Cluster`."""
+        try:
+            self._core.delete_namespaced_pod(name, namespace, _request_timeout=(CONNECT_S, READ_S))
+        except ApiException as error:
+            if error.status != NOT_FOUND:
+                raise Unreachable(f"{self._api.configuration.host}: {error.status} {error.reason}") from None
 
     def is_foreign(self, namespace: str) -> bool:
         """Whether a namespace is there that was not made by a stack of this project. Raises Unreachable."""

@@ -211,7 +211,11 @@ JOBS = "spec.template.spec.replicatedJobs"
         ),
         (
             "runtimes/x.yaml",
-            TEMPLATE.replace("  template:\n    spec:\n      failure", "  mlPolicy: {torch: 1}\n  template:\n    spec:\n      failure", 1),
+            TEMPLATE.replace(
+                "  template:\n    spec:\n      failure",
+                "  mlPolicy: {torch: 1}\n  template:\n    spec:\n      failure",
+                1,
+            ),
             "spec.mlPolicy.torch: found 1; expected a map",
         ),
         (

@@ -4,21 +4,25 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import checkpoints
 import deepspeed
 import torch
 import torch.distributed as dist
+from deepspeed import DeepSpeedEngine
 from torch import Tensor, nn
 from torch.nn import functional
 
 VOCABULARY, WIDTH, HEADS, LAYERS, CONTEXT = 256, 128, 4, 4, 64
-LOST_PEER, STOPPED, BAD_CONFIGURATION = 74, 75, 78
+CANT_SAVE, LOST_PEER, STOPPED, BAD_CONFIGURATION = 73, 74, 75, 78
 LOST = ("Connection closed by peer", "Connection reset", "Timed out", "timed out", "Broken pipe", "No route to host")
 
 
@@ -84,7 +88,10 @@ class Arguments(argparse.ArgumentParser):
 def arguments() -> argparse.Namespace:
     parser = Arguments(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="DeepSpeed configuration")
-    parser.add_argument("--checkpoints", type=Path, default=Path("/checkpoints"), help="folder that all ranks share")
+    shared = Path(os.environ.get("MUSTER_CHECKPOINTS", "/checkpoints"))
+    parser.add_argument("--checkpoints", type=Path, default=shared, help="folder that all ranks share")
+    kept = int(os.environ.get("MUSTER_CHECKPOINTS_KEEP", "3"))
+    parser.add_argument("--keep", type=int, default=kept, help="whole checkpoints that stay")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--save-every", type=int, default=10, help="steps between checkpoints")
     parser.add_argument("--step-seconds", type=float, default=0.0, help="least time of a step")
@@ -129,40 +136,81 @@ def limit_groups(limit: float) -> None:
             c10d._set_pg_timeout(timedelta(seconds=limit), group)
 
 
-def train(options: argparse.Namespace) -> None:
-    config = json.loads(options.config.read_text())
+def choose(root: Path) -> tuple[str | None, bool]:
+    """Tag of the last whole checkpoint, and whether another number of ranks wrote it; the same on all ranks."""
+    chosen: list[tuple[str | None, bool]] = [(None, False)]
+    if dist.get_rank() == 0:
+        found, torn = checkpoints.find(root)
+        for name, reason in torn.items():
+            say("torn", checkpoint=name, reason=reason)
+        if found is not None:
+            resized = found.world_size != dist.get_world_size()
+            if resized:
+                say("converting", step=found.step, world_size=found.world_size, to=dist.get_world_size())
+            chosen = [(checkpoints.universal(found) if resized else found.folder.name, resized)]
+    dist.broadcast_object_list(chosen, src=0)
+    return chosen[0]
+
+
+def join() -> tuple[int, int]:
+    """Meet the other ranks; this one's number and how many there are."""
     skip_cpu_jit()
     deepspeed.init_distributed(verbose=False)
+    local_rank = int(os.environ["LOCAL_RANK"])
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank)
     rank, world = dist.get_rank(), dist.get_world_size()
-    say(
-        "env",
-        rank=rank,
-        local_rank=int(os.environ["LOCAL_RANK"]),
-        world_size=world,
-        master_addr=os.environ["MASTER_ADDR"],
-        master_port=int(os.environ["MASTER_PORT"]),
-    )
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    say("env", rank=rank, local_rank=local_rank, world_size=world, master_addr=address, master_port=port)
+    return rank, world
+
+
+def build(config: dict[str, Any], root: Path) -> DeepSpeedEngine:
+    """The engine, where its last whole checkpoint left it."""
+    tag, resized = choose(root)
+    config["checkpoint"] = {"load_universal": resized}
+    torch.manual_seed(0)
+    with deepspeed.zero.Init(config_dict_or_path=config):
+        model = Gpt()
+    engine, *_ = deepspeed.initialize(model=model, model_parameters=model.parameters(), config=config)
+    if tag is not None:
+        engine.load_checkpoint(str(root), tag=tag)
+        if dist.get_rank() == 0:
+            say("loaded", step=engine.global_steps)
+    return engine
+
+
+def save(engine: DeepSpeedEngine, root: Path, keep: int) -> None:
+    """A whole checkpoint, written by all ranks."""
+    step = engine.global_steps
+    try:
+        engine.save_checkpoint(str(root), tag=f"step{step}")
+        if dist.get_rank() == 0:
+            checkpoints.seal(root / f"step{step}", step, dist.get_world_size())
+            checkpoints.prune(root, keep)
+            say("saved", step=step)
+    except (OSError, RuntimeError) as error:
+        if is_lost(error):
+            raise
+        free = shutil.disk_usage(root).free // 1024**2
+        reason = f"{str(error).splitlines()[0]}, {free} MiB are free"
+        print(f"CheckpointError: step {step} can't be saved: {reason}", file=sys.stderr, flush=True)
+        os._exit(CANT_SAVE)
+
+
+def train(options: argparse.Namespace) -> None:
+    config = json.loads(options.config.read_text())
+    rank, world = join()
     micro, rest = divmod(config["train_batch_size"], world)
     if rest:
         print(f"ConfigurationError: train_batch_size must be a multiple of {world} ranks", file=sys.stderr, flush=True)
         sys.exit(BAD_CONFIGURATION)
     config["train_micro_batch_size_per_gpu"] = micro
-    torch.manual_seed(0)
-    with deepspeed.zero.Init(config_dict_or_path=config):
-        model = Gpt()
-    engine, *_ = deepspeed.initialize(model=model, model_parameters=model.parameters(), config=config)
+    engine = build(config, options.checkpoints)
     limit_groups(options.hang_seconds)
-
-    if engine.load_checkpoint(str(options.checkpoints))[0] is not None and rank == 0:
-        say("loaded", step=engine.global_steps)
     stop = torch.zeros(1, device=engine.device)
     signal.signal(signal.SIGTERM, lambda *_: stop.fill_(1))
     pulse, start, loss = Pulse(options.hang_seconds), time.monotonic(), None
-
-    def save() -> None:
-        engine.save_checkpoint(str(options.checkpoints), tag=f"step{engine.global_steps}")
-        if rank == 0:
-            say("saved", step=engine.global_steps)
 
     for step in range(engine.global_steps, options.steps):
         began = time.monotonic()
@@ -178,12 +226,11 @@ def train(options: argparse.Namespace) -> None:
         # One rank's wish to stop becomes everybody's: a checkpoint needs all of them.
         wish = stop.clone()
         dist.all_reduce(wish, op=dist.ReduceOp.MAX)
+        if wish.item() or engine.global_steps % options.save_every == 0 or engine.global_steps == options.steps:
+            save(engine, options.checkpoints, options.keep)
         if wish.item():
-            save()
             dist.barrier()
             os._exit(STOPPED)
-        if engine.global_steps % options.save_every == 0 or engine.global_steps == options.steps:
-            save()
         pulse.beat()
         time.sleep(max(0.0, options.step_seconds - (time.monotonic() - began)))
     if rank == 0:
@@ -193,12 +240,17 @@ def train(options: argparse.Namespace) -> None:
     dist.destroy_process_group()
 
 
+def is_lost(error: Exception) -> bool:
+    """Whether an error says that another rank is gone."""
+    return any(text in str(error) for text in LOST)
+
+
 def main() -> None:
     options = arguments()
     try:
         train(options)
     except RuntimeError as error:
-        if any(text in str(error) for text in LOST):
+        if is_lost(error):
             print(f"PeerLostError: {str(error).splitlines()[0]}", file=sys.stderr, flush=True)
             os._exit(LOST_PEER)
         raise

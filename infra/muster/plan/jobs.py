@@ -152,7 +152,9 @@ def _check_use(name: str, job: Job, runtime: RuntimePlan, notes: Notes) -> None:
     key = f"jobs.{name}"
     if runtime.namespace not in (None, job.namespace):
         found = f"a runtime of namespace {runtime.namespace}"
-        notes.phrase(f"{key}.runtime", found, f"one of {job.namespace}, the job's namespace, or one without a namespace")
+        notes.phrase(
+            f"{key}.runtime", found, f"one of {job.namespace}, the job's namespace, or one without a namespace"
+        )
     if not serves(runtime.template):
         return
     if job.nodes == 1:

@@ -169,8 +169,8 @@ class JobPlan:
     """A TrainJob manifest and everything that completes it.
 
     `requests` and `limits` hold only what the job changes of its runtime's resources. `queue` is where it waits, None
-    without queues; `queue_annotation` is the key that says so, None where the runtime says it already. `service` is None
-    unless the job serves.
+    without queues; `queue_annotation` is the key that says so, None where the runtime says it already. `service` is
+    None unless the job serves.
     """
 
     name: str

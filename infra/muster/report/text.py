@@ -1,10 +1,15 @@
 """Plans and stacks on a terminal: tables and panels of rich."""
 
+from collections.abc import Sequence
+
+from rich import filesize
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from muster import durations
 from muster.plan import Plan, summary
+from muster.report.checkpoints import CheckpointView
 from muster.report.curve import loss_curve
 from muster.report.stack import StackView
 
@@ -21,6 +26,25 @@ def plan_blocks(plan: Plan) -> RenderableType:
         parts += [table, Text()]
     parts += [Text(f"warning: {warning}", style="yellow") for warning in plan.warnings]
     return Group(*parts)
+
+
+def checkpoint_table(job: str, found: Sequence[CheckpointView], now: float) -> RenderableType:
+    """Checkpoints of a job at a moment in seconds since 1970."""
+    if not found:
+        return Text(f"job {job} has no checkpoints yet")
+    table = Table(title=f"checkpoints of {job}", title_justify="left", title_style="bold", box=None)
+    for column in ("folder", "step", "size", "age", "ranks", "state"):
+        table.add_column(column)
+    for item in found:
+        table.add_row(
+            item.name,
+            "" if item.step is None else str(item.step),
+            filesize.decimal(item.bytes),
+            durations.text(max(1, int(now - item.time))),
+            str(item.world_size or "any"),
+            Text(item.problem, style="yellow") if item.problem else Text("whole", style="green"),
+        )
+    return table
 
 
 def stack_screen(view: StackView) -> RenderableType:

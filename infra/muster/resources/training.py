@@ -85,9 +85,7 @@ def files(
     return made
 
 
-def services(
-    plans: Sequence[ServicePlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]
-) -> None:
+def services(plans: Sequence[ServicePlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]) -> None:
     """Addresses of jobs that serve; their endpoints come and go with the pods, nothing waits for them."""
     for plan in plans:
         where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []

@@ -265,7 +265,7 @@ class Runtime(Model):
     image: Image | None = None
     """Container image; without it, that of the template."""
     namespace: Namespace | None = None
-    """Namespace whose jobs alone may use it (a TrainingRuntime); without it, every namespace's (a ClusterTrainingRuntime)."""
+    """Namespace whose jobs alone may use it, as a TrainingRuntime; without it, those of every namespace."""
 
 
 class Checkpoints(Model):
