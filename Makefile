@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview rehearse test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
+.PHONY: help up down preview rehearse drill test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -59,6 +59,10 @@ env: .venv/ready ## Print exports for an own shell: eval "$(make env)" [STACK=lo
 
 rehearse: .venv/ready ## Rehearse an AWS environment: double of AWS, real engine and cluster; one JSON line last [STACK=dev]
 	@.venv/bin/python -m rehearsal --stack $(if $(filter local,$(STACK)),dev,$(STACK))
+
+drill: .venv/ready ## Hurt gangs in every known way on the stack local and see them return [DRILLS="hang rank-killed"] [TIMES=1]
+	@$(RUN) up
+	@.venv/bin/python -m drill $(DRILLS) --times $(or $(TIMES),1)
 
 bench: .venv/ready ## Measure start, up, no-op and previews, also of prod and as it grows; one JSON line last
 	@.venv/bin/python -m rehearsal.bench

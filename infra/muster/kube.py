@@ -63,12 +63,19 @@ class Kube:
     def log(self, namespace: str, pod: str, lines: int) -> list[str]:
         """See `Reader.log`."""
         try:
-            text = self._core.read_namespaced_pod_log(
-                pod, namespace, container="node", tail_lines=lines, _request_timeout=(CONNECT_S, READ_S)
+            # The client parses a log that happens to be JSON, and gives back something else.
+            # https://github.com/kubernetes-client/python/issues/2275
+            answer = self._core.read_namespaced_pod_log(
+                pod,
+                namespace,
+                container="node",
+                tail_lines=lines,
+                _preload_content=False,
+                _request_timeout=(CONNECT_S, READ_S),
             )
         except ApiException:
             return []
-        return str(text).splitlines()
+        return str(answer.data.decode(errors="replace")).splitlines()
 
     def create_pod(self, namespace: str, pod: Mapping[str, Any]) -> str:
         """See `muster.report.checkpoints.Cluster`."""
