@@ -17,7 +17,7 @@ from muster import stack as stacks
 from muster.manifests import node, queue, runtime, service, storage, trainjob, workload
 from muster.plan import Plan
 
-from local import charts, cluster, toolchain
+from local import charts, cluster, launch, toolchain
 from local.engine import environment
 from local.places import ROOT, state_dir
 from local.problem import Problem
@@ -45,10 +45,12 @@ def run() -> dict[str, object]:
     results["up_noop_s"] = timed("make up again", lambda: local("up"))
     pulumi = ["pulumi", "--non-interactive", "--stack", STACK]
     results["preview_s"] = timed("pulumi preview", lambda: _must([*pulumi, "preview", "--expect-no-changes"], env))
+    plan = stacks.from_file(STACK, ROOT, env)
+    with step("launchers, from exec to the first step"):
+        results |= launch.measure(plan, env)
     _down(local)
 
     cluster.up(binaries)
-    plan = stacks.from_file(STACK, ROOT, env)
     reference = timed("the same by helm and kubectl", lambda: _by_hand(plan, env))
     _down(local)
     cluster.up(binaries)

@@ -64,7 +64,7 @@ class Kube:
         """See `Reader.log`."""
         try:
             # The client parses a log that happens to be JSON, and gives back something else.
-            # https://github.com/kubernetes-client/python/issues/2275
+            # https://github.com/kubernetes-client/python/issues/2196
             answer = self._core.read_namespaced_pod_log(
                 pod,
                 namespace,

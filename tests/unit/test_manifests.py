@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from muster.manifests import node, queue, runtime, storage, trainjob, workload
+from muster.manifests import node, queue, runtime, service, storage, trainjob, workload
 from muster.manifests.runtime import literal
 
 from tests.unit import planned
@@ -40,6 +40,41 @@ def p5() -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "document"), {**local(), **p5()}.items())
 def test_golden(name: str, document: dict[str, Any]) -> None:
     assert document == yaml.safe_load((planned.GOLDEN / f"{name}.yaml").read_text())
+
+
+def test_the_address_of_a_server_is_its_first_pod() -> None:
+    config = {
+        **planned.P5,
+        "storage": {},
+        "runtimes": {"server": {"template": "deepspeed-serve", "pool": "p5", "image": "example.com/own:1"}},
+        "jobs": {"chat": {"workload": "serve", "runtime": "server", "nodes": 2}},
+    }
+    (address,) = planned.of(config).services
+    made = service.build(address)
+    assert made["metadata"]["name"] == "chat-http"
+    assert made["spec"]["selector"] == {
+        "jobset.sigs.k8s.io/jobset-name": "chat",
+        "batch.kubernetes.io/job-completion-index": "0",
+    }
+    assert made["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
+
+
+def test_a_runtime_of_one_namespace_is_of_another_kind() -> None:
+    config = {
+        **planned.P5,
+        "runtimes": {"deepspeed-p5": {"template": "pinned", "pool": "p5", "namespace": "team-a"}},
+    }
+    made = planned.of(config)
+    document = runtime.build(made.runtimes[0])
+    assert (document["kind"], document["metadata"]["namespace"]) == ("TrainingRuntime", "team-a")
+    assert trainjob.build(made.jobs[0])["spec"]["runtimeRef"] == {"name": "deepspeed-p5", "kind": "TrainingRuntime"}
+
+
+def test_only_a_suspended_job_says_so() -> None:
+    suspended = {**planned.P5["jobs"]["pretrain"], "suspend": True}
+    for job, said in ((planned.P5["jobs"]["pretrain"], None), (suspended, True)):
+        made = trainjob.build(planned.of({**planned.P5, "jobs": {"pretrain": job}}).jobs[0])
+        assert made["spec"].get("suspend") == said
 
 
 def test_every_golden_file_is_compared() -> None:

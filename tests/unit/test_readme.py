@@ -8,6 +8,7 @@ from muster import catalog, plan, releases, repository, settings
 from muster.catalog import services
 from muster.problems import SettingsError
 
+from drill.drills import DRILLS
 from tests.unit import planned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,14 +56,38 @@ def test_every_make_target_named_exists() -> None:
         "README.md",
         "docs/architecture.md",
         "docs/aws.md",
+        "docs/checkpoints.md",
         "docs/embedded-cluster.md",
+        "docs/runtimes.md",
+        "docs/serving.md",
         "docs/workloads.md",
-        "workloads/zero3-train/README.md",
+        *sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("workloads/*/README.md")),
     ],
 )
 def test_links_into_the_checkout_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_every_workload_has_a_page() -> None:
+    assert {file.parent.name for file in ROOT.glob("workloads/*/job.yaml")} == {
+        file.parent.name for file in ROOT.glob("workloads/*/README.md")
+    }
+
+
+def test_the_table_of_exit_codes_is_what_the_drills_prove() -> None:
+    page = (ROOT / "docs" / "runtimes.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|.*\| drills? ([a-z0-9, -]+) \|$", page, flags=re.MULTILINE)
+    promised = {name: int(code) for code, names in rows for name in names.split(", ")}
+    proven = {drill.name: drill.code for drill in DRILLS}
+    assert promised == {name: code for name, code in proven.items() if name not in ("rank-exception", "pod-evicted")}
+    assert {"rank-exception", "pod-evicted"} <= {name for name in proven if f"drill {name}" in page}
+
+
+def test_the_table_of_templates_is_the_folder() -> None:
+    page = (ROOT / "docs" / "runtimes.md").read_text()
+    named = re.findall(r"^\| `([a-z-]+)` \|", page, flags=re.MULTILINE)
+    assert sorted(named) == sorted(file.stem for file in (ROOT / "runtimes").glob("*.yaml"))
 
 
 def test_the_page_on_aws_names_the_test_of_every_pitfall() -> None:

@@ -6,6 +6,7 @@ https://github.com/kubeflow/trainer/issues/2351
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,6 +19,9 @@ FOLLOWERS = frozenset({74, 75})
 """Exit codes of ranks that ended because another one did: lost peer, stop on request."""
 
 LOG_LINES = 15
+
+NO_PROGRAM = re.compile(r'exec: "([^"]+)": (?:executable file not found|stat .*: no such file)')
+"""https://github.com/golang/go/blob/go1.26.0/src/os/exec/lp_unix.go, as runc passes it on."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def _ending(pod: Mapping[str, Any]) -> Ending | None:
         try:
             words = json.loads(ended.get("message") or "{}")
         except ValueError:
-            words = {"reason": str(ended.get("message")).strip().splitlines()[-1]}
+            words = {"reason": _start_error(str(ended.get("message")))}
         why = ended.get("reason", "")
         return Ending(
             pod=name,
@@ -210,6 +214,14 @@ def _ending(pod: Mapping[str, Any]) -> Ending | None:
             time=str(words.get("time") or ended.get("finishedAt", "")),
         )
     return None
+
+
+def _start_error(message: str) -> str:
+    """What the container runtime says when it can't start a container, in a few words."""
+    missing = NO_PROGRAM.search(message)
+    if missing is not None:
+        return f"the image has no {missing.group(1)}"
+    return message.strip().splitlines()[-1]
 
 
 def _pod_to_show(trainjob: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> str | None:

@@ -92,6 +92,19 @@ def test_last_words_of_other_images_are_taken_as_they_are() -> None:
     assert first.reason == "line two"
 
 
+def test_a_container_that_can_t_start_is_told_in_a_few_words() -> None:
+    odd = ended(0, 128, "t")
+    message = (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        'unable to start container process: error during container init: exec: "python3": executable file not found in '
+        "$PATH"
+    )
+    odd["status"]["containerStatuses"][0]["state"]["terminated"] |= {"message": message, "reason": "StartError"}
+    first = first_ending([odd])
+    assert first is not None
+    assert first.reason == "the image has no python3"
+
+
 def test_losses_are_read_from_step_events_alone() -> None:
     log = ["noise", '{"event": "step", "step": 0, "loss": 5.5}', "{broken", '{"event": "saved", "step": 1}', '{"a": 1}']
     assert losses_in(log) == ((0, 5.5),)
