@@ -204,7 +204,8 @@ def train(options: argparse.Namespace) -> None:
     micro, rest = divmod(config["train_batch_size"], world)
     if rest:
         print(f"ConfigurationError: train_batch_size must be a multiple of {world} ranks", file=sys.stderr, flush=True)
-        sys.exit(BAD_CONFIGURATION)
+        # With a live process group an ordinary exit may end by SIGABRT instead.
+        os._exit(BAD_CONFIGURATION)
     config["train_micro_batch_size_per_gpu"] = micro
     engine = build(config, options.checkpoints)
     limit_groups(options.hang_seconds)
