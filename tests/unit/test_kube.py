@@ -1,6 +1,8 @@
 """What reading a cluster says when there is none."""
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -35,3 +37,23 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     cluster = Kube.from_file(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"))
     with pytest.raises(Unreachable, match=r"https://127\.0\.0\.1:1"):
         cluster.get("/api/v1/nodes")
+
+
+class OneLine(BaseHTTPRequestHandler):
+    """A double of an API server that has one log, which happens to be JSON."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        self.wfile.write(b'{"event": "done"}\n')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server asks for
+        pass
+
+
+def test_a_log_of_one_json_line_comes_as_it_is(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), OneLine) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        cluster = Kube.from_file(kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}"))
+        assert cluster.log("training", "one", 1) == ['{"event": "done"}']

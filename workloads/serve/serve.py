@@ -1,8 +1,8 @@
-"""Serve a small GPT, split over all ranks by DeepSpeed tensor parallelism, behind one HTTP endpoint on rank 0.
+"""Serve one model, split over all ranks by DeepSpeed tensor parallelism, behind one HTTP endpoint on rank 0.
 
 Two planes. Control: every tick, also when idle, all ranks meet in one all-reduce with a short time limit: rank 0's next
 work, and anyone's wish to stop. Data: the model's own collectives. Only the main thread uses torch.distributed; HTTP
-has a thread of its own. What a rank computes depends on rank 0's rows alone, so ranks can't diverge.
+has a thread of its own. Ranks compute what rank 0's rows say, its chosen tokens included, so they can't diverge.
 """
 
 import argparse
@@ -20,100 +20,27 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
 
 import deepspeed
 import torch
 import torch.distributed as dist
 import uvicorn
-from deepspeed.accelerator import get_accelerator
+from model import CONTEXT, HEADS, load
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-VOCABULARY, WIDTH, HEADS, LAYERS, CONTEXT = 256, 128, 4, 4, 256
 MOST_TOKENS = 64
 LONGEST_PROMPT, LARGEST_BODY = CONTEXT - MOST_TOKENS, 65536
-PRINTABLE = range(32, 127)
 TICK_SECONDS, TELL_SECONDS = 0.5, 5.0
 LOST_PEER, STOPPED, BAD_CONFIGURATION = 74, 75, 78
+LOST = ("Connection closed by peer", "Connection reset", "Timed out", "timed out", "Broken pipe", "No route to host")
 REFUSED = {
     HTTPStatus.TOO_MANY_REQUESTS: "too many requests wait; try again later",
     HTTPStatus.SERVICE_UNAVAILABLE: "loading, stopping, or a peer is lost; try again later",
 }
-LOST = ("Connection closed by peer", "Connection reset", "Timed out", "timed out", "Broken pipe", "No route to host")
-
-
-class Block(nn.Module):
-    """One transformer layer and its cache; it has as many heads as its share of the weights."""
-
-    keys: Tensor
-    values: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ln1, self.ln2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.q, self.k, self.v, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
-        self.up, self.down = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
-
-    def allocate(self, slots: int) -> None:
-        weight, size = self.q.weight, WIDTH // HEADS
-        self.keys, self.values = (weight.new_zeros(slots, CONTEXT, len(weight) // size, size) for _ in range(2))
-
-    def forward(self, x: Tensor, slots: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        y = self.ln1(x)
-        q, k, v = (layer(y).view(*x.shape[:2], -1, WIDTH // HEADS) for layer in (self.q, self.k, self.v))
-        self.keys[slots[:, None], positions], self.values[slots[:, None], positions] = k, v
-        k, v = (cache[slots, : mask.size(-1)].transpose(1, 2) for cache in (self.keys, self.values))
-        y = functional.scaled_dot_product_attention(q.transpose(1, 2), k, v, attn_mask=mask)
-        x = x + self.out(y.transpose(1, 2).flatten(2))
-        return x + self.down(functional.gelu(self.up(self.ln2(x))))
-
-
-class Gpt(nn.Module):
-    """The next token of every row; only printable ASCII is ever chosen, so that any answer is text.
-
-    A row is a slot of the cache, the position of its first new token, the number of new tokens, and these tokens,
-    filled up at the right. Filling lands in the cache too, but no token looks at positions after its own, and the next
-    tokens overwrite it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tokens, self.positions = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(CONTEXT, WIDTH)
-        self.blocks = nn.ModuleList(Block() for _ in range(LAYERS))
-        self.ln, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, VOCABULARY, bias=False)
-
-    @torch.no_grad()
-    def forward(self, rows: Tensor) -> list[int]:
-        rows = rows.to(self.head.weight.device)
-        slots, starts, counts, ids = rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3:]
-        positions = starts[:, None] + torch.arange(ids.size(1), device=rows.device)
-        mask = torch.arange(int(positions.max()) + 1, device=rows.device) <= positions[:, None, :, None]
-        x = self.tokens(ids) + self.positions(positions)
-        for block in self.blocks:
-            x = block(x, slots, positions, mask)
-        last = self.head(self.ln(x[torch.arange(len(rows), device=rows.device), counts - 1]))
-        return [PRINTABLE.start + token for token in last[:, PRINTABLE.start : PRINTABLE.stop].argmax(-1).tolist()]
-
-
-def load(world: int, slots: int) -> Gpt:
-    """The same seeded weights on every rank, of which each keeps its share.
-
-    Batches and shares change the order of sums. In float64 that is far too little to change which token is greatest.
-    """
-    torch.manual_seed(0)
-    model = Gpt().eval()
-    if world > 1:
-        share = {"tensor_parallel": {"tp_size": world}, "injection_policy": {Block: ("out", "down")}}
-        model = deepspeed.init_inference(model, dtype=torch.float32, **share).module
-    model.to(get_accelerator().current_device_name(), torch.float64)
-    for block in model.blocks:
-        block.allocate(slots)
-    return model
 
 
 def say(event: str, **facts: object) -> None:
@@ -148,16 +75,10 @@ def arguments(world: int) -> argparse.Namespace:
     parser.add_argument("--drain", type=float, default=60.0, help="seconds to finish accepted requests after a stop")
     parser.add_argument("--control-timeout", type=float, default=15.0, help="seconds after which a peer is lost")
     options = parser.parse_args()
-    limits = {
-        "port": (1, 65535),
-        "queue": (1, 1e6),
-        "max_batch": (1, 1e4),
-        "drain": (0, 1e6),
-        "control_timeout": (3, 1e6),
-    }
-    for name, (least, most) in limits.items():
+    limits = {"port": (1, 65535), "queue": (1, 10**5), "max_batch": (1, 10**4), "drain": (0, 3600)}
+    for name, (least, most) in (limits | {"control_timeout": (3, 3600)}).items():
         if not least <= (found := getattr(options, name)) <= most:
-            parser.error(f"--{name.replace('_', '-')}: found {found}; expected {least} to {most:.0f}")
+            parser.error(f"--{name.replace('_', '-')}: found {found}; expected {least} to {most}")
     if HEADS % world:
         parser.error(f"WORLD_SIZE: found {world}; expected a divisor of the model's {HEADS} heads")
     return options
@@ -213,47 +134,43 @@ class Inbox:
     """The bounded queue between the HTTP thread and the ranks; once closed it can only become empty."""
 
     def __init__(self, size: int) -> None:
-        self._size, self._open, self._waiting = size, True, deque[Generation]()
-        self._changed = threading.Condition()
+        self._size, self._open, self._changed = size, True, threading.Condition()
+        self.waiting: deque[Generation] = deque()
 
     def offer(self, generation: Generation) -> HTTPStatus:
         with self._changed:
             if not self._open:
                 return HTTPStatus.SERVICE_UNAVAILABLE
-            if len(self._waiting) >= self._size:
+            if len(self.waiting) >= self._size:
                 return HTTPStatus.TOO_MANY_REQUESTS
-            self._waiting.append(generation)
+            self.waiting.append(generation)
             self._changed.notify()
             return HTTPStatus.OK
 
     def take(self, most: int, seconds: float) -> list[Generation]:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting, seconds)
-            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            self._changed.wait_for(lambda: self.waiting, seconds)
+            return [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
 
     def close(self) -> None:
         with self._changed:
             self._open = False
-
-    def __len__(self) -> int:
-        return len(self._waiting)
 
 
 class Schedule:
     """Rank 0's part: who has which slot, and what is computed next. New requests join between two tokens."""
 
     def __init__(self, inbox: Inbox, slots: int) -> None:
-        self._inbox, self._free = inbox, list(range(slots))
+        self._inbox, self._free, self.served = inbox, list(range(slots)), 0
         self._active: list[Generation] = []
         self._now: list[Generation] = []
-        self.served = 0
 
-    def __len__(self) -> int:
-        """Requests that were accepted and are not answered."""
-        return len(self._active) + len(self._inbox)
+    @property
+    def unanswered(self) -> int:
+        return len(self._active) + len(self._inbox.waiting)
 
     def plan(self, seconds: float) -> Tensor:
-        """Rows for all ranks: the prompts of new requests, else one more token of all; none after seconds of idling."""
+        """Rows for the model: prompts of new requests, else one more token of all, else none after these seconds."""
         for generation in [one for one in self._active if one.gone]:
             self._leave(generation)
         for generation in self._inbox.take(len(self._free), 0 if self._active else seconds):
@@ -262,11 +179,10 @@ class Schedule:
         self._now = [one for one in self._active if not one.cached] or self._active[:]
         new = [one.tokens[one.cached :] for one in self._now]
         width = max(map(len, new), default=0)
-        rows = [
-            [one.slot, one.cached, len(ids), *ids, *[0] * (width - len(ids))]
-            for one, ids in zip(self._now, new, strict=True)
-        ]
-        return torch.tensor(rows, dtype=torch.int64).view(len(rows), 3 + width)
+        rows = torch.zeros(len(new), 3 + width, dtype=torch.int64)
+        for row, one, ids in zip(rows, self._now, new, strict=True):
+            row[: 3 + len(ids)] = torch.tensor([one.slot, one.cached, len(ids), *ids])
+        return rows
 
     def deliver(self, tokens: list[int]) -> None:
         for generation, token in zip(self._now, tokens, strict=True):
@@ -292,7 +208,7 @@ def wanted(body: bytes) -> tuple[list[int], int, bool]:
         found = None
     if not isinstance(found, dict):
         raise ValueError('body: found no JSON object; expected one such as {"prompt": "Once"}')
-    for key in found.keys() - {"prompt", "max_tokens", "stream"}:
+    for key in sorted(found.keys() - {"prompt", "max_tokens", "stream"}):
         raise ValueError(f"{json.dumps(key)[:60]}: found an unknown key; expected max_tokens, prompt or stream")
     prompt, most, stream = found.get("prompt"), found.get("max_tokens", 16), found.get("stream", False)
     tokens = list(prompt.encode(errors="surrogatepass")) if isinstance(prompt, str) else []
@@ -302,8 +218,10 @@ def wanted(body: bytes) -> tuple[list[int], int, bool]:
         ("stream", isinstance(stream, bool), "true or false"),
     ):
         if not right:
-            value = json.dumps(found[key])[:60] if key in found else "nothing"
-            raise ValueError(f"{key}: found {value}; expected {expected}")
+            value = json.dumps(found[key]) if key in found else "nothing"
+            if key == "prompt" and tokens:
+                value = f"{len(tokens)} bytes"
+            raise ValueError(f"{key}: found {value[:60]}; expected {expected}")
     return tokens, most, stream
 
 
@@ -338,11 +256,9 @@ def application(rank: int, pulse: Pulse, inbox: Inbox) -> Starlette:
         if stream:
             return StreamingResponse(events(), media_type="text/event-stream")
         text = ""
-        while (piece := await pieces.get()) is not None:
+        while not generation.gone and (piece := await pieces.get()) is not None:
             text += piece
-            if await request.is_disconnected():
-                generation.gone = True
-                break
+            generation.gone = await request.is_disconnected()
         return JSONResponse({"text": text})
 
     routes = [Route("/livez", livez), Route("/readyz", readyz)]
@@ -355,9 +271,9 @@ class Web:
     """The HTTP server in a thread of its own."""
 
     def __init__(self, app: Starlette, port: int) -> None:
-        self._socket = socket.create_server(("", port))
+        listener = socket.create_server(("", port))
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
 
     def close(self, seconds: float) -> None:
@@ -366,35 +282,29 @@ class Web:
         self._thread.join(seconds)
 
 
-def serve(options: argparse.Namespace) -> int:
-    """Load, work until all ranks agreed to stop, and return the exit code."""
+def serve(options: argparse.Namespace) -> None:
+    """Load, then work until all ranks agreed to stop and accepted requests are answered."""
     rank, world, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     pulse, inbox, stop = Pulse(options.control_timeout), Inbox(options.queue), threading.Event()
     web = Web(application(rank, pulse, inbox), options.port) if local == 0 else None
     skip_cpu_jit()
     deepspeed.init_distributed(verbose=False)
-    say(
-        "env",
-        rank=rank,
-        local_rank=local,
-        world_size=world,
-        master_addr=os.environ["MASTER_ADDR"],
-        master_port=int(os.environ["MASTER_PORT"]),
-    )
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    say("env", rank=rank, local_rank=local, world_size=world, master_addr=address, master_port=port)
     control = dist.new_group(backend="gloo", timeout=timedelta(seconds=options.control_timeout))
     model = load(world, options.max_batch)
-    # The first collective of the model waits for all ranks to have loaded.
+    # The model's first collective waits until all ranks have loaded.
     model(torch.tensor([[0, 0, 1, 0]]))
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    schedule, told, end = Schedule(inbox, options.max_batch), (time.monotonic(), 0), float("inf")
     pulse.start()
     say("ready", rank=rank, world_size=world, parameters=sum(one.numel() for one in model.parameters()))
 
+    schedule, told, due, end = Schedule(inbox, options.max_batch), 0, 0.0, 0.0
     while True:
-        rows, over = torch.zeros(0, 0, dtype=torch.int64), False
+        rows, over = torch.zeros(0, 0), False
         if rank == 0:
             rows = schedule.plan(0.0 if pulse.stopping else TICK_SECONDS)
-            over = pulse.stopping and (not schedule or time.monotonic() > end)
+            over = pulse.stopping and (not schedule.unanswered or time.monotonic() > end)
         header = torch.tensor([*rows.shape, over, stop.is_set()], dtype=torch.int64)
         dist.all_reduce(header, op=dist.ReduceOp.MAX, group=control)
         *shape, over, stopping = header.tolist()
@@ -402,7 +312,11 @@ def serve(options: argparse.Namespace) -> int:
         if stopping and not pulse.stopping:
             inbox.close()
             pulse.stopping, end = True, time.monotonic() + options.drain
-            say("draining", rank=rank, requests=len(schedule))
+            if rank == 0:
+                say("draining", requests=schedule.unanswered)
+        if schedule.served != told and (over or time.monotonic() > due):
+            told, due = schedule.served, time.monotonic() + TELL_SECONDS
+            say("served", requests=told)
         if over:
             break
         if shape[0]:
@@ -411,19 +325,15 @@ def serve(options: argparse.Namespace) -> int:
             tokens = model(rows)
             if rank == 0:
                 schedule.deliver(tokens)
-        if schedule.served != told[1] and time.monotonic() - told[0] > TELL_SECONDS:
-            told = (time.monotonic(), schedule.served)
-            say("served", requests=schedule.served)
     if web:
         web.close(options.control_timeout / 3)
-    say("stopped", rank=rank, requests=schedule.served)
-    return STOPPED
+    say("stopped", rank=rank)
 
 
 def main() -> None:
-    options = arguments(int(os.environ["WORLD_SIZE"]))
+    options, code = arguments(int(os.environ["WORLD_SIZE"])), STOPPED
     try:
-        code = serve(options)
+        serve(options)
     except Exception as error:
         if any(text in str(error) for text in LOST):
             print(f"PeerLostError: {str(error).splitlines()[0]}", file=sys.stderr)
@@ -433,7 +343,6 @@ def main() -> None:
             code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Destroying process groups with a lost peer can hang.
     os._exit(code)
 
 
