@@ -106,7 +106,8 @@ def network_cut(gang: Gang) -> None:
 
 
 def shard_lost(gang: Gang) -> None:
-    """The last checkpoint loses a file, then a rank dies."""
+    """The last of two checkpoints loses a file, then a rank dies."""
+    gang.until_saved(2)
     newest = max(gang.folder.glob("step*"), key=lambda folder: int(folder.name.removeprefix("step")))
     next(newest.glob("*rank_1_*optim*")).unlink()
     rank_killed(gang)

@@ -232,9 +232,10 @@ class Gang:
             time.sleep(POLL_S)
         return value
 
-    def until_saved(self) -> None:
-        """Wait for the first checkpoint."""
-        self.until("a checkpoint", lambda: any(event.get("event") == "saved" for event in self.events()))
+    def until_saved(self, count: int = 1) -> None:
+        """Wait until there are so many checkpoints."""
+        saved = [{"event": "saved", "step": SAVE_EVERY * (number + 1)} for number in range(count)]
+        self.until(f"{count} checkpoints", lambda: all(event in self.events() for event in saved))
 
     def until_over(self) -> JobView:
         """Wait until the job changes no more."""
