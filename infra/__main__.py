@@ -1,13 +1,17 @@
 """The Pulumi program: read what the stack says, plan it, declare it."""
 
+import gc
 import json
 import os
 import signal
 from pathlib import Path
 
-import pulumi
-from muster import program, stack
-from muster.problems import SettingsError
+# Collecting garbage while the SDKs are imported is a quarter of the program's time, and finds nothing.
+gc.disable()
+
+import pulumi  # noqa: E402
+from muster import program, stack  # noqa: E402
+from muster.problems import SettingsError  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,3 +34,4 @@ try:
     program.declare(planned, wait=os.environ.get("MUSTER_WAIT") != "no")
 except SettingsError as error:
     raise pulumi.RunError(f"the stack file has mistakes, nothing was changed\n{error}") from None
+gc.enable()

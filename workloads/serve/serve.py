@@ -335,7 +335,7 @@ def main() -> None:
     try:
         serve(options)
     except Exception as error:
-        if any(text in str(error) for text in LOST):
+        if isinstance(error, dist.DistError) or any(text in str(error) for text in LOST):
             print(f"PeerLostError: {str(error).splitlines()[0]}", file=sys.stderr)
             code = LOST_PEER
         else:

@@ -2,11 +2,14 @@
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pulumi
 
-from muster.kube import Kube
 from muster.report.reader import Unreachable
+
+if TYPE_CHECKING:
+    from muster.kube import Kube
 
 LEARN_S = 10.0
 """Seconds between an operation on the cluster and the moment the program has learnt where it is."""
@@ -23,7 +26,7 @@ class Connection:
         if text is not None:
             text.apply(self._learn)
 
-    def reader(self) -> Kube:
+    def reader(self) -> "Kube":
         """The reader. Raises Unreachable where the cluster is not known or does not answer."""
         if self._kube is None:
             self._kube = self._open()
@@ -33,7 +36,9 @@ class Connection:
         self._text = text
         self._known.set()
 
-    def _open(self) -> Kube:
+    def _open(self) -> "Kube":
+        from muster.kube import Kube  # noqa: PLC0415 - previews ask no cluster, and its client takes a third of a second
+
         if self._file is not None:
             return Kube.from_file(Path(self._file), self._context)
         if not self._known.wait(LEARN_S):
