@@ -153,6 +153,8 @@ def test_a_server_answers_many_and_comes_back_by_itself(checkout: Checkout, view
     assert [status for status, _ in answers] == [200] * REQUESTS
     assert {text for _, text in answers} == set(expected)
 
+    assert [text for _, text in ask(service(view, "serve-http"), 20, "streamed")] == expected[:20]
+
     under_load = subprocess.Popen(asking(service(view, "serve-http"), REQUESTS), stdout=subprocess.PIPE, text=True)
     time.sleep(3)
     os.kill(view.rank_pids("serve")[1], signal.SIGKILL)
@@ -195,14 +197,14 @@ def service(view: ClusterView, name: str) -> str:
     return f"http://{view.objects('service', name)[0]['spec']['clusterIP']}"
 
 
-def asking(url: str, count: int) -> list[str]:
+def asking(url: str, count: int, way: str = "whole") -> list[str]:
     running = cluster.running()
     assert running is not None
-    return ["nsenter", "--target", str(running.pid), "--net", sys.executable, str(CLIENT), url, str(count)]
+    return ["nsenter", "--target", str(running.pid), "--net", sys.executable, str(CLIENT), url, str(count), way]
 
 
-def ask(url: str, count: int) -> list[tuple[int, str]]:
-    done = subprocess.run(asking(url, count), check=True, capture_output=True, text=True, timeout=300)
+def ask(url: str, count: int, way: str = "whole") -> list[tuple[int, str]]:
+    done = subprocess.run(asking(url, count, way), check=True, capture_output=True, text=True, timeout=300)
     return [(status, text) for status, text in json.loads(done.stdout)]
 
 
