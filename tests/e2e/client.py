@@ -1,7 +1,7 @@
 """Many requests at once to a server in the cluster's network; one JSON list of [status, text] pairs on stdout.
 
-Run by `nsenter` in the cluster's network namespace: `client.py URL REQUESTS whole|streamed`. Status 0 is a closed connection. An
-answer of 429 is asked again, as a client should.
+Run by `nsenter` in the cluster's network namespace: `client.py URL REQUESTS whole|streamed`. Status 0 is a closed
+connection. An answer of 429 is asked again, as a client should.
 """
 
 import json
