@@ -251,7 +251,11 @@ def completed(common: Any, own: Any) -> Any:
 
 
 def _by_name(part: Any) -> bool:
-    return isinstance(part, list) and all(isinstance(item, Mapping) and "name" in item for item in part)
+    """Whether a list holds things that each have a name of their own."""
+    if not isinstance(part, list) or not all(isinstance(item, Mapping) for item in part):
+        return False
+    found = [item.get("name") for item in part]
+    return all(isinstance(name, str) for name in found) and len(set(found)) == len(found)
 
 
 def _document(root: Path, path: Path) -> Document:

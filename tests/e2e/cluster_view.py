@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from drill import processes
+from drill.gang import documents_in
 from tests.e2e.checkout import Checkout, Result
 
 NAMESPACE = "training"
@@ -72,49 +73,17 @@ class ClusterView:
 
     def rank_pids(self, job: str) -> Mapping[int, int]:
         """Global rank to process id on this machine."""
-        uids = {pod["metadata"]["uid"] for pod in self.pods(job)}
-        found = {}
-        for pid in processes_with("RANK="):
-            if any(uid in cgroup_of(pid) for uid in uids):
-                found[int(re.search(r"(?:^|\0)RANK=(\d+)", environ_of(pid)).group(1))] = pid  # type: ignore[union-attr]
-        return found
+        return processes.ranks([pod["metadata"]["uid"] for pod in self.pods(job)])
 
 
 def exit_codes_in(stream: str) -> dict[str, int]:
-    """Exit code of container `node` by pod, from the whole JSON documents of a watch; a cut last one is left out."""
-    decoder, position, codes = json.JSONDecoder(), 0, {}
-    while position < len(stream):
-        try:
-            pod, end = decoder.raw_decode(stream, position)
-        except ValueError:
-            break
-        position = end + len(stream[end:]) - len(stream[end:].lstrip())
-        for status in pod["status"].get("containerStatuses", ()):
-            if (ended := status["state"].get("terminated")) is not None:
-                codes[pod["metadata"]["name"]] = ended["exitCode"]
-    return codes
-
-
-def environ_of(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/environ", errors="replace") as file:  # noqa: PTH123 - /proc
-            return file.read()
-    except OSError:
-        return ""
-
-
-def cgroup_of(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/cgroup") as file:  # noqa: PTH123 - /proc
-            return file.read()
-    except OSError:
-        return ""
-
-
-def processes_with(text: str) -> list[int]:
-    """Processes whose environment has a variable starting with `text`."""
-    listed = subprocess.run(["ls", "/proc"], capture_output=True, text=True, check=True).stdout.split()
-    return [int(pid) for pid in listed if pid.isdigit() and f"\0{text}" in "\0" + environ_of(int(pid))]
+    """Exit code of container `node` by pod, from a watch."""
+    return {
+        pod["metadata"]["name"]: status["state"]["terminated"]["exitCode"]
+        for pod in documents_in(stream)
+        for status in pod["status"].get("containerStatuses", ())
+        if "terminated" in status["state"]
+    }
 
 
 def eventually(what: str, check: Callable[[], Any], within: float = 120, every: float = 0.5) -> Any:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from drill import processes
 from tests.e2e.checkout import Checkout, Result
 from tests.e2e.cluster_view import NAMESPACE, ClusterView, eventually
-from tests.e2e.machine import processes
+from tests.e2e.machine import processes as ours
 
 GOLDEN_FIRST, GOLDEN_LAST = 5.739295, 4.031662
 """Loss of workloads/zero3-train at its first and its last step, at any number of ranks."""
@@ -229,7 +230,7 @@ def test_a_destroy_killed_half_way_is_completed_by_the_next(checkout: Checkout, 
     checkout.interrupt_destroy(lambda: not view.objects("trainjobs"))
     done = checkout.local("down")  # the stack file is still broken: what is there must go all the same
     assert done.code == 0, done.text
-    eventually("down leaves no process, not even those of the killed engine", lambda: not processes())
+    eventually("down leaves no process, not even those of the killed engine", lambda: not ours())
     checkout.restore()
 
 
@@ -275,9 +276,7 @@ def kill_rank(view: ClusterView, name: str) -> None:
 
 
 def kill_launcher(view: ClusterView, name: str) -> None:
-    rank = view.rank_pids(name)[1]
-    with open(f"/proc/{rank}/stat") as file:  # noqa: PTH123 - /proc
-        os.kill(int(file.read().rpartition(")")[2].split()[1]), signal.SIGKILL)
+    os.kill(processes.parent(view.rank_pids(name)[1]), signal.SIGKILL)
 
 
 def delete_pod(view: ClusterView, name: str) -> None:

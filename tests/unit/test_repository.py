@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from muster import repository
 from muster.repository import completed, serves
@@ -18,6 +18,8 @@ JSON: Any = st.recursive(
 
 
 @given(JSON)
+@example([{"name": []}])
+@example([{"name": "a", "b": 1}, {"name": "a", "b": 2}])
 def test_whoever_says_it_all_lacks_nothing(document: Any) -> None:
     assert completed(document, document) == document
 
