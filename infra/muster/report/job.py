@@ -160,6 +160,12 @@ def _state(
     refused = [event for event in events if event.get("reason") == "TrainJobResourcesCreationFailed"]
     if jobset is None:
         return ("Invalid", str(refused[-1].get("message", ""))) if refused else ("Starting", "no JobSet yet")
+    if lost := [pod for pod in pods if _lost(pod)]:
+        name, node = lost[0]["metadata"]["name"], lost[0]["spec"].get("nodeName", "")
+        return (
+            "Restarting",
+            f"waits for pod {name} on node {node}, which is lost; if for good: kubectl delete node {node}",
+        )
     unscheduled = [pod for pod in pods if not pod.get("spec", {}).get("nodeName")]
     done = sum(1 for pod in pods if pod.get("status", {}).get("phase") == "Succeeded")
     if ready + done == wanted:
@@ -240,6 +246,16 @@ def _ready(pod: Mapping[str, Any]) -> bool:
     status = pod.get("status", {})
     conditions = status.get("conditions") or ()
     return status.get("phase") == "Running" and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _lost(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod is being deleted because its node does not answer: nobody there can end it.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+    """
+    conditions = pod.get("status", {}).get("conditions") or ()
+    tainted = any(c["type"] == "DisruptionTarget" and c.get("reason") == "DeletionByTaintManager" for c in conditions)
+    return tainted and "deletionTimestamp" in pod["metadata"]
 
 
 def _waiting(pod: Mapping[str, Any]) -> str:

@@ -78,6 +78,22 @@ def test_the_pod_that_failed_by_itself_is_blamed_before_those_that_followed() ->
     assert (first.pod, first.code, first.rank) == (f"{NAME}-node-0-1-abcde", 3, 1)
 
 
+def test_a_gang_held_back_by_a_lost_node_says_which_and_what_helps() -> None:
+    held = pod(1, "Running", node="ip-10-0-0-7", ready=False)
+    held["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    held["status"]["conditions"].append(
+        {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
+    )
+    view = judge(trainjob(), {"status": {"restarts": 0}}, [held], [], [])
+    assert view.state == "Restarting"
+    assert view.reason.endswith("kubectl delete node ip-10-0-0-7")
+    evicted = pod(1, "Running", node="ip-10-0-0-7", ready=False)
+    evicted["status"]["conditions"].append(
+        {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    )
+    assert "delete node" not in judge(trainjob(), JOBSET, [evicted], [], []).reason
+
+
 def test_among_equals_the_earliest_is_blamed() -> None:
     first = first_ending([ended(0, 1, "2026-01-01T00:00:02.5Z"), ended(1, 1, "2026-01-01T00:00:02.1Z")])
     assert first is not None
