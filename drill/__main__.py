@@ -93,7 +93,7 @@ def table(outcomes: list[Outcome]) -> Table:
             str(outcome.expected),
             "" if outcome.seen is None else str(outcome.seen),
             "" if outcome.recover_s is None else f"{outcome.recover_s:.1f} s",
-            "yes" if outcome.loss_equal else "no",
+            {True: "yes", False: "no", None: ""}[outcome.loss_equal],
             "[green]passed[/green]" if outcome.passed else "[red]failed[/red]",
         )
     return made

@@ -52,7 +52,8 @@ class Outcome:
     expected: int
     seen: int | None
     recover_s: float | None
-    loss_equal: bool
+    loss_equal: bool | None
+    """None where the gang is not meant to come to an end."""
     wrong: tuple[str, ...]
 
     @property
@@ -201,7 +202,7 @@ def judge(drill: Drill, gang: Gang, golden: Mapping[int, float], recover_s: floa
     codes = sorted(code for code in gang.codes(0).values() if code)
     events = [event.get("event") for event in gang.events(drill.restarts)]
     losses = gang.losses(drill.restarts)
-    equal = close(losses, golden, SAME_SIZE) if golden else True
+    equal = close(losses, golden, SAME_SIZE) if golden else None
     end, restarts = ("Failed" if drill.fails else "Complete"), int(status.get("restarts", 0))
     counted = drill.restarts if drill.counted is None else drill.counted
     checks = {
@@ -213,7 +214,7 @@ def judge(drill: Drill, gang: Gang, golden: Mapping[int, float], recover_s: floa
         f"{status.get('restartsCountTowardsMax', 0)} restarts counted": status.get("restartsCountTowardsMax", 0)
         == counted,
         f"no {drill.events} among {events}": drill.fails or set(drill.events) <= set(events),
-        f"losses {losses} are not {dict(golden)}": equal,
+        f"losses {losses} are not {dict(golden)}": equal is not False,
     }
     wrong = tuple(text for text, right in checks.items() if not right)
     return Outcome(drill.name, drill.code, ending.code if ending else None, recover_s, equal, wrong)
@@ -236,6 +237,9 @@ def resize(ground: Ground, golden: Mapping[int, float]) -> Outcome:
             if view.state != "Complete":
                 wrong.append(f"{nodes} nodes: {view.sentence()}")
             losses |= gang.losses()
+            events = {event.get("event") for event in gang.events()}
+            if gang.keeps is not None and not {"converting", "loaded"} <= events:
+                wrong.append(f"{nodes} nodes did not go on from the checkpoint of others: {sorted(map(str, events))}")
     equal = close(losses, golden, RESIZED)
     if not equal:
         wrong.append(f"losses {losses} are not {dict(golden)}")

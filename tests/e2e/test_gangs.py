@@ -295,6 +295,27 @@ def test_a_wrong_image_is_told_in_one_sentence(
     assert "\n" not in status["jobs"][name]["reason"]
 
 
+def test_a_suspended_job_goes_on_where_it_was(checkout: Checkout, view: ClusterView) -> None:
+    checkout.restore()
+    slow = {"workload": "zero3-train", "args": ["--step-seconds", "0.5"], "wait": "running"}
+    jobs(checkout, held=slow)
+    assert checkout.up().code == 0
+    eventually("a checkpoint", lambda: any(event.get("event") == "saved" for event in view.events("held")))
+    before = view.uid("held")
+    jobs(checkout, held={**slow, "suspend": True})
+    assert checkout.up().code == 0
+    assert checkout.changes().get("update") == 1
+    eventually("its pods are gone", lambda: not view.pods("held"))
+    status = json.loads(checkout.run(".venv/bin/muster", "status", "--json").text)
+    assert status["jobs"]["held"]["state"] == "Suspended"
+    jobs(checkout, held={**slow, "wait": "complete"})
+    done = checkout.up()
+    assert done.code == 0, done.text
+    assert view.uid("held") == before
+    assert any(event.get("event") == "loaded" and event["step"] >= 10 for event in view.events("held"))
+    assert view.restarts("held") == 0
+
+
 def test_checkpoints_are_kept_and_listed(checkout: Checkout) -> None:
     checkout.restore()
     job = {
