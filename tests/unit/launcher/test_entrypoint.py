@@ -246,6 +246,28 @@ def test_what_an_image_lacks_is_78_in_one_sentence(tmp_path: Path, error: str, s
     assert str(end.words["reason"]).startswith(said)
 
 
+@BOTH
+@pytest.mark.parametrize("flag", ["-m", "--module"])
+def test_a_module_is_given_as_each_launcher_takes_it(tmp_path: Path, launcher: str, flag: str) -> None:
+    seen = tmp_path / launcher
+    seen.write_text('#!/bin/sh\necho "$@"\n')
+    seen.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    end = pod(tmp_path, "", arguments=(flag, "package.module", "--lr", "1"), path=path, MUSTER_LAUNCHER=launcher)
+    assert end.code == 0
+    assert end.log.splitlines()[-1].endswith("--module package.module --lr 1")
+
+
+def test_options_of_the_launcher_stand_before_the_script(tmp_path: Path) -> None:
+    seen = tmp_path / "deepspeed"
+    seen.write_text('#!/bin/sh\necho "$@"\n')
+    seen.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    end = pod(tmp_path, "", path=path, MUSTER_LAUNCHER_ARGS="--bind_cores_to_rank --log_level info")
+    assert end.log.splitlines()[-1].endswith(f"--bind_cores_to_rank --log_level info {tmp_path}/script.py")
+    assert "warning" not in end.log.splitlines()[-1]
+
+
 def test_an_unknown_launcher_is_78(tmp_path: Path) -> None:
     end = pod(tmp_path, "", MUSTER_LAUNCHER="mpirun")
     assert end.code == 78
