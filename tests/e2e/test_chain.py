@@ -86,15 +86,19 @@ def test_a_runtime_edit_leaves_a_running_job_alone(checkout: Checkout, view: Clu
     checkout.edit(jobs(slow=job(args=["--step-seconds", "1"], wait="running")))
     assert checkout.up().code == 0
     before = view.uid("slow"), sorted(pod["metadata"]["uid"] for pod in view.pods("slow"))
-    runtime = checkout.root / "runtimes" / "deepspeed.yaml"
-    text = runtime.read_text()
-    assert "maxRestarts: 3" in text
-    runtime.write_text(text.replace("maxRestarts: 3", "maxRestarts: 5"))
-    done = checkout.up()
-    assert done.code == 0, done.text
-    changed = checkout.changes()
-    assert changed.get("replace", 0) + changed.get("update", 0) >= 1
-    assert (view.uid("slow"), sorted(pod["metadata"]["uid"] for pod in view.pods("slow"))) == before
+    edits = (
+        ("launcher/gang.yaml", 'value: "10"', 'value: "12"'),
+        ("deepspeed.yaml", "maxRestarts: 3", "maxRestarts: 5"),
+    )
+    for (file, old, new), operation in zip(edits, ("update", "replace"), strict=True):
+        runtime = checkout.root / "runtimes" / file
+        assert old in runtime.read_text()
+        runtime.write_text(runtime.read_text().replace(old, new))
+        done = checkout.up()
+        assert done.code == 0, done.text
+        assert checkout.changes().get(operation, 0) >= 1
+        assert (view.uid("slow"), sorted(pod["metadata"]["uid"] for pod in view.pods("slow"))) == before
+    assert view.losses("slow"), "it trains"
 
 
 def test_a_job_edit_replaces_that_job_once(checkout: Checkout, view: ClusterView) -> None:
