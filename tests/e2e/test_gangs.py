@@ -329,6 +329,7 @@ def test_checkpoints_are_kept_and_listed(checkout: Checkout) -> None:
     assert [(one["step"], one["world_size"], one["problem"]) for one in listed] == [(30, 2, ""), (25, 2, "")]
 
 
+@pytest.mark.timeout(2700)
 def test_every_drill_passes(checkout: Checkout) -> None:
     jobs(checkout, zero3_train={"workload": "zero3-train"})
     assert checkout.up().code == 0
