@@ -239,3 +239,13 @@ def test_a_broken_checkout(tmp_path: Path, file: str, text: str | bytes, problem
     assert problem in said
     assert len(said.splitlines()) == 1
     assert str(tmp_path) not in said
+
+
+def test_a_job_switched_off_keeps_its_storage() -> None:
+    job = {**planned.P5["jobs"]["pretrain"], "storage": {"work": "/work"}}
+    storage = {"work": {"kind": "claim", "size": "1Ti"}}
+    on = planned.of({**planned.P5, "storage": storage, "jobs": {"pretrain": job}})
+    off = planned.of({**planned.P5, "storage": storage, "jobs": {"pretrain": {**job, "enabled": False}}})
+    assert (on.claims, on.namespaces) == (off.claims, off.namespaces)
+    assert [len(made.jobs) for made in (on, off)] == [1, 0]
+    assert [len(made.files) for made in (on, off)] == [1, 0]

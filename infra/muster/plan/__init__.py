@@ -139,7 +139,7 @@ def _cluster(settings: Settings, stack: str, kubeconfig: str | None) -> ClusterP
 
 
 def _namespaces(settings: Settings, made: tuple[ReleasePlan, ...]) -> tuple[str, ...]:
-    wanted = {release.namespace for release in made} | {job.namespace for job in settings.enabled_jobs.values()}
+    wanted = {release.namespace for release in made} | {job.namespace for job in settings.jobs.values()}
     wanted |= {runtime.namespace for runtime in settings.runtimes.values() if runtime.namespace is not None}
     return tuple(sorted(wanted - volumes.existing_namespaces(settings) - {*jobs.CLUSTER_NAMESPACES}))
 

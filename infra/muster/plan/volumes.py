@@ -58,8 +58,11 @@ def mounts(
 
 
 def claims(stack: str, settings: Settings, notes: Notes) -> tuple[ClaimPlan, ...]:
-    """Claims that the stack makes. An existing claim that bears the name of one of them is noted."""
-    used = sorted({(job.namespace, name) for job in settings.enabled_jobs.values() for name in job.volumes})
+    """Claims that the stack makes, also for jobs that are switched off, whose data stays.
+
+    An existing claim that bears the name of one of them is noted.
+    """
+    used = sorted({(job.namespace, name) for job in settings.jobs.values() for name in job.volumes})
     made: dict[tuple[str, str], ClaimPlan] = {}
     for namespace, name in used:
         match settings.storage.get(name):
@@ -86,7 +89,7 @@ def existing_namespaces(settings: Settings) -> frozenset[str]:
     """Namespaces that hold an existing claim, and so exist themselves."""
     return frozenset(
         job.namespace
-        for job in settings.enabled_jobs.values()
+        for job in settings.jobs.values()
         for name in job.volumes
         if isinstance(settings.storage.get(name), ExistingClaim)
     )

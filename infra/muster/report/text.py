@@ -41,7 +41,7 @@ def checkpoint_table(job: str, found: Sequence[CheckpointView], now: float) -> R
             "" if item.step is None else str(item.step),
             filesize.decimal(item.bytes),
             durations.text(max(1, int(now - item.time))),
-            str(item.world_size or "any"),
+            {None: "", 0: "any"}.get(item.world_size, str(item.world_size)),
             Text(item.problem, style="yellow") if item.problem else Text("whole", style="green"),
         )
     return table

@@ -283,7 +283,7 @@ class Job(Model):
     """A training job: one TrainJob."""
 
     enabled: bool = True
-    """Whether the stack has it; one that is not enabled is checked all the same."""
+    """Whether the stack has it; one that is not enabled is checked all the same, and its storage stays."""
     workload: FileName
     """Folder under workloads/ with the job's manifest and files."""
     runtime: Label

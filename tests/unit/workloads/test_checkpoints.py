@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from muster.manifests import list_checkpoints, listing
 from muster.report import checkpoints as report
+from muster.report import text
 from muster.report.reader import Unreachable
+from rich.console import Console
 
 from tests.unit import planned
 
@@ -141,3 +143,18 @@ def test_the_pod_that_lists_can_change_nothing() -> None:
     assert spec["securityContext"]["runAsNonRoot"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert not spec["automountServiceAccountToken"]
+
+
+def test_the_table_says_any_for_a_converted_one_and_nothing_for_a_torn_one() -> None:
+    found = [
+        report.CheckpointView("step10", 10, 21, 1.0, 2),
+        report.CheckpointView("step10_universal", 10, 30, 1.0, 0),
+        report.CheckpointView("step20", None, 9, 1.0, None, "no manifest.json: it was never finished"),
+    ]
+    shown = Console(width=120)
+    with shown.capture() as captured:
+        shown.print(text.checkpoint_table("train", found, 61.0))
+    lines = captured.get().splitlines()
+    assert lines[2].split() == ["step10", "10", "21", "bytes", "1m", "2", "whole"]
+    assert lines[3].split()[-2:] == ["any", "whole"]
+    assert lines[4].split()[:5] == ["step20", "9", "bytes", "1m", "no"]
