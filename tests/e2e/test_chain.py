@@ -98,7 +98,8 @@ def test_a_runtime_edit_leaves_a_running_job_alone(checkout: Checkout, view: Clu
         assert done.code == 0, done.text
         assert checkout.changes().get(operation, 0) >= 1
         assert (view.uid("slow"), sorted(pod["metadata"]["uid"] for pod in view.pods("slow"))) == before
-    assert view.losses("slow"), "it trains"
+    eventually("a step of the job whose runtime was edited", lambda: view.losses("slow"))
+    assert (view.uid("slow"), sorted(pod["metadata"]["uid"] for pod in view.pods("slow"))) == before
 
 
 def test_a_job_edit_replaces_that_job_once(checkout: Checkout, view: ClusterView) -> None:
