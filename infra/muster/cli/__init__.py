@@ -1,0 +1,39 @@
+"""The `muster` command: look at a stack's plan, manifests and state. It changes nothing that is there."""
+
+import sys
+from collections.abc import Callable, Mapping
+
+import typer
+
+from muster.cli import checkpoints, logs, plan, render, schema, status
+from muster.cli.context import err
+from muster.problems import SettingsError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "plan": plan.show,
+    "render": render.show,
+    "status": status.show,
+    "logs": logs.show,
+    "checkpoints": checkpoints.show,
+    "schema": schema.show,
+}
+"""Every command by name, in the order of the help: what is to be, what is there, what files may say."""
+
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Run the command; mistakes in a stack file end with one line each and exit code 1."""
+    from muster.report.reader import Unreachable  # noqa: PLC0415 - keeps commands that need no cluster quick
+
+    try:
+        app()
+    except SettingsError as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        sys.exit(1)
+    except Unreachable as error:
+        err.print(f"muster: the cluster can't be read: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
