@@ -12,6 +12,7 @@ gc.disable()
 import pulumi  # noqa: E402
 from muster import program, stack  # noqa: E402
 from muster.problems import SettingsError  # noqa: E402
+from muster.settings import secrets  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,8 +29,10 @@ def value(text: str) -> object:
         return text
 
 
+keys = json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS", "[]"))
 config = {key: value(text) for key, text in json.loads(os.environ.get("PULUMI_CONFIG", "{}")).items()}
 try:
+    config = secrets.veiled(config, keys, stack.file_of(pulumi.get_stack()))
     planned = stack.from_config(config, pulumi.get_stack(), ROOT, os.environ)
     program.declare(planned, wait=os.environ.get("MUSTER_WAIT") != "no")
 except SettingsError as error:

@@ -58,6 +58,8 @@ def _words(detail: ErrorDetails, key: str, found: object, root: Schema) -> tuple
     """Key, found and expected of an error."""
     node = _node(root, root, detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
+    if node.get("writeOnly") and isinstance(found, str | int | float):
+        return (key, "a value in the clear", _expected(node))
     if detail["loc"][-1] == "[key]":
         expected = context.get("expected", detail["msg"]) if kind == MISTAKE else "text as a key (put it in quotes)"
         return (key, f"the name {shown(detail['input'])}", expected)

@@ -49,6 +49,8 @@ def declare(made: Plan, *, wait: bool = True) -> None:
     region = made.aws.eks.region if made.aws else ""
     claims = training.claims(made.claims, cluster, namespaces, file_systems, region)
     files = training.files(made.files, cluster, namespaces)
+    values = pulumi.Config("muster").require_secret_object("secrets") if made.secrets else pulumi.Output.from_input({})
+    secrets = training.secrets(made.secrets, cluster, namespaces, values)
     runtimes = training.runtimes(made.runtimes, cluster, namespaces, everything)
     training.services(made.services, cluster, namespaces)
     nodes_ready = _nodes_ready(made, cloud, list(installed.values())) if cloud and wait else None
@@ -58,6 +60,7 @@ def declare(made: Plan, *, wait: bool = True) -> None:
         found += [namespaces[job.namespace]] if job.namespace in namespaces else []
         found += [queues[job.queue]] if job.queue in queues else []
         found += [claims[key] for mount in job.mounts if (key := (job.namespace, mount.claim)) in claims]
+        found += [secrets[job.namespace, name] for name in job.secrets.values()]
         return found if nodes_ready is None else nodes_ready.apply(lambda _: found)
 
     training.jobs(made.jobs, cluster, needs, connection.reader if wait else None)

@@ -7,8 +7,18 @@ from muster.cli.context import Stack, planned
 
 
 def show(stack: Stack = "local") -> None:
-    """Print every manifest that the stack would apply, as YAML; what only AWS can know stands in angle brackets."""
-    from muster.manifests import aws, node, queue, runtime, service, storage, trainjob, workload  # noqa: PLC0415 - only here
+    """Print every manifest that the stack would apply, as YAML; what only AWS or Pulumi knows is in angle brackets."""
+    from muster.manifests import (  # noqa: PLC0415 - only here
+        aws,
+        node,
+        queue,
+        runtime,
+        secret,
+        service,
+        storage,
+        trainjob,
+        workload,
+    )
 
     made = planned(stack)
     documents = [
@@ -18,6 +28,7 @@ def show(stack: Stack = "local") -> None:
         *(storage.volume(item, aws.file_system(item)) for item in made.claims if item.volume is not None),
         *(storage.claim(item) for item in made.claims),
         *(workload.build(item) for item in made.files),
+        *(secret.build(item, "<secret>") for item in made.secrets),
         *(runtime.build(item) for item in made.runtimes),
         *(service.build(item) for item in made.services),
         *(trainjob.build(item) for item in made.jobs),

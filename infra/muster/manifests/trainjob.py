@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from muster.manifests import secret
 from muster.manifests.labels import JOB, MANAGED, RUN
 from muster.plan.parts import JobPlan
 from muster.plan.volumes import WORKLOAD_PATH
@@ -48,6 +49,7 @@ def _trainer(own: dict[str, Any], job: JobPlan) -> dict[str, Any]:
     """
     env = {variable["name"]: variable for variable in own.get("env", [])}
     env |= {name: {"name": name, "value": value} for name, value in job.env.items()}
+    env |= {name: secret.variable(name, held) for name, held in job.secrets.items()}
     env |= {
         "MUSTER_JOB": {"name": "MUSTER_JOB", "value": job.name},
         "MUSTER_RUN": {"name": "MUSTER_RUN", "value": str(job.run)},

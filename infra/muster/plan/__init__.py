@@ -8,7 +8,7 @@ from typing import TypeVar
 from muster import gang, names
 from muster.catalog import Catalog
 from muster.catalog.services import Services
-from muster.plan import jobs, pools, releases, runtimes, volumes
+from muster.plan import jobs, pools, releases, runtimes, secrets, volumes
 from muster.plan.aws import environment
 from muster.plan.aws.parts import AwsPlan
 from muster.plan.inputs import Inputs
@@ -25,6 +25,7 @@ from muster.plan.parts import (
     QueuePlan,
     ReleasePlan,
     RuntimePlan,
+    SecretPlan,
     ServicePlan,
 )
 from muster.plan.taints import TaintPlan
@@ -46,6 +47,7 @@ __all__ = [
     "QueuePlan",
     "ReleasePlan",
     "RuntimePlan",
+    "SecretPlan",
     "ServicePlan",
     "TaintPlan",
     "make",
@@ -88,6 +90,7 @@ def make(
     )
     made_jobs = _known({name: jobs.make(name, job, made_runtimes, inputs) for name, job in settings.jobs.items()})
     claims = volumes.claims(stack, settings, notes)
+    made_secrets = secrets.make(settings, notes)
     made_aws = environment.make(stack, made_pools, inputs)
     if made_aws is None:
         _not_on_aws(settings, notes)
@@ -113,6 +116,7 @@ def make(
         queues=tuple(QueuePlan(name, queue.weight, queue.gpus) for name, queue in settings.queues.items()),
         claims=claims,
         files=tuple(files.values()),
+        secrets=made_secrets,
         runtimes=tuple(made_runtimes.values()),
         services=tuple(made.service for made in kept if made.service is not None),
         jobs=kept,

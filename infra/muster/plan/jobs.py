@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from muster import durations, names
-from muster.plan import resources, volumes
+from muster.plan import resources, secrets, volumes
 from muster.plan.inputs import Inputs
 from muster.plan.notes import Notes
 from muster.plan.parts import GPU, CheckpointsPlan, FilesPlan, JobPlan, MountPlan, RuntimePlan, ServicePlan
@@ -66,6 +66,7 @@ def _plan(name: str, job: Job, workload: Workload, runtime: RuntimePlan, mounts:
         image=job.image,
         args=job.args,
         env=job.env,
+        secrets=job.secrets,
         requests=requests,
         limits=limits,
         mounts=mounts,
@@ -117,9 +118,8 @@ def _check_own(name: str, job: Job, inputs: Inputs) -> None:
         notes.problem(f"{key}.namespace", job.namespace, "a namespace of the jobs' own, not one of the cluster's")
     for variable in job.env:
         if names.is_reserved_env(variable):
-            notes.phrase(
-                f"{key}.env.{variable}", "a reserved name", "another name: this variable is set for every process"
-            )
+            notes.reserved(f"{key}.env.{variable}")
+    secrets.check(key, job, inputs.settings.secrets, notes)
     if job.deadline and job.wait != "none" and durations.seconds(job.deadline) < durations.seconds(job.timeout):
         notes.warning(
             f"{key}.deadline", f"{job.deadline} ends the job before its timeout of {job.timeout} ends the wait"
@@ -137,7 +137,10 @@ def _check_workload(key: str, job: Job, workload: Workload, notes: Notes) -> Non
     if args > TRAINER_LIST_LIMIT:
         notes.phrase(f"{key}.args", f"{args} arguments with those of {workload.file}", f"at most {TRAINER_LIST_LIMIT}")
     variables = (
-        {variable["name"] for variable in trainer.get("env", [])} | job.env.keys() | {"MUSTER_RUN", "MUSTER_JOB"}
+        {variable["name"] for variable in trainer.get("env", [])}
+        | job.env.keys()
+        | job.secrets.keys()
+        | {"MUSTER_RUN", "MUSTER_JOB"}
     )
     if len(variables) > TRAINER_LIST_LIMIT:
         notes.phrase(f"{key}.env", f"{len(variables)} variables in all", f"at most {TRAINER_LIST_LIMIT}")

@@ -24,6 +24,10 @@ class Notes:
         """Note a mistake; `found` is said as it is."""
         self.problems.append(Problem(self.file, key, found, expected))
 
+    def reserved(self, key: str) -> None:
+        """Note an environment variable that is not the user's to set."""
+        self.phrase(key, "a reserved name", "another name: this variable is set for every process")
+
     def warning(self, key: str, text: str) -> None:
         """Note a doubt: something works, but hardly as meant."""
         self.warnings.append(f"{self.file}: {key}: {text}")

@@ -111,6 +111,14 @@ class FilesPlan:
 
 
 @dataclass(frozen=True)
+class SecretPlan:
+    """A Secret in a namespace; its value is known to the engine alone."""
+
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True)
 class RuntimePlan:
     """A runtime template and everything that completes it. `template` is the manifest, `launcher` the PID-1 program."""
 
@@ -168,9 +176,9 @@ class MountPlan:
 class JobPlan:
     """A TrainJob manifest and everything that completes it.
 
-    `requests` and `limits` hold only what the job changes of its runtime's resources. `queue` is where it waits, None
-    without queues; `queue_annotation` is the key that says so, None where the runtime says it already. `service` is
-    None unless the job serves.
+    `requests` and `limits` hold only what the job changes of its runtime's resources. `secrets` are names of Secrets by
+    environment variable. `queue` is where it waits, None without queues; `queue_annotation` is the key that says so,
+    None where the runtime says it already. `service` is None unless the job serves.
     """
 
     name: str
@@ -187,6 +195,7 @@ class JobPlan:
     image: str | None
     args: tuple[str, ...]
     env: Mapping[str, str]
+    secrets: Mapping[str, str]
     requests: Mapping[str, str]
     limits: Mapping[str, str]
     mounts: tuple[MountPlan, ...]
@@ -222,6 +231,7 @@ class Plan:
     queues: tuple[QueuePlan, ...]
     claims: tuple[ClaimPlan, ...]
     files: tuple[FilesPlan, ...]
+    secrets: tuple[SecretPlan, ...]
     runtimes: tuple[RuntimePlan, ...]
     services: tuple[ServicePlan, ...]
     jobs: tuple[JobPlan, ...]

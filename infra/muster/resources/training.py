@@ -1,14 +1,16 @@
 """Queues, shared volumes, runtimes and jobs: everything that stands on the installed platform."""
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pydantic.alias_generators import to_snake
 
-from muster.manifests import node, queue, runtime, service, storage, trainjob, workload
-from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan, ServicePlan
+from muster.manifests import node, queue, runtime, secret, service, storage, trainjob, workload
+from muster.plan import ClaimPlan, FilesPlan, JobPlan, NodePlan, QueuePlan, RuntimePlan, SecretPlan, ServicePlan
 from muster.report.reader import Reader
 from muster.resources import gate
 from muster.resources.provider import Cluster
@@ -83,6 +85,30 @@ def files(
         name = f"files-{plan.namespace}-{plan.workload}"
         made[plan.namespace, plan.name] = _plain(k8s.core.v1.ConfigMap, name, workload.build(plan), cluster, where)
     return made
+
+
+def secrets(
+    plans: Sequence[SecretPlan],
+    cluster: Cluster,
+    namespaces: Mapping[str, pulumi.Resource],
+    values: pulumi.Output[Mapping[str, str]],
+) -> dict[tuple[str, str], pulumi.Resource]:
+    """Secrets by (namespace, name), their values sealed in the state.
+
+    A new value changes the Secret in place: jobs that run keep the old one until they are run again.
+    """
+    made: dict[tuple[str, str], pulumi.Resource] = {}
+    for plan in plans:
+        where = [namespaces[plan.namespace]] if plan.namespace in namespaces else []
+        value = values.apply(partial(_encoded, plan.name))
+        document = secret.build(plan, value)
+        name = f"secret-{plan.namespace}-{plan.name}"
+        made[plan.namespace, plan.name] = _plain(k8s.core.v1.Secret, name, document, cluster, where)
+    return made
+
+
+def _encoded(name: str, values: Mapping[str, str]) -> str:
+    return base64.b64encode(str(values[name]).encode()).decode()
 
 
 def services(plans: Sequence[ServicePlan], cluster: Cluster, namespaces: Mapping[str, pulumi.Resource]) -> None:

@@ -24,6 +24,7 @@ from muster.settings.aws import (
     Spot,
 )
 from muster.settings.model import Model
+from muster.settings.secrets import Sealed
 from muster.texts import (
     AbsolutePath,
     Duration,
@@ -304,6 +305,8 @@ class Job(Model):
     """Environment variables of every process."""
     storage: dict[StorageName, AbsolutePath] = {}
     """Mount path by storage name; each run has a folder of its own there."""
+    secrets: dict[EnvName, Label] = {}
+    """Secret of this stack by environment variable of every process."""
     checkpoints: Checkpoints | None = None
     """Checkpoints of the job; each run has its own."""
     resources: Resources | None = None
@@ -343,6 +346,8 @@ class Settings(Model):
     """Queues of the gang scheduler by name."""
     storage: dict[StorageName, Storage] = {}
     """Shared volumes for checkpoints and data by name."""
+    secrets: dict[Label, Sealed] = Field(default={}, json_schema_extra={"writeOnly": True})
+    """Secrets by name, sealed by Pulumi: tokens that jobs need."""
     runtimes: dict[Label, Runtime] = {}
     """Runtimes by name: what the Kubeflow SDK and the jobs of this stack run on."""
     jobs: dict[Label, Job] = {}
