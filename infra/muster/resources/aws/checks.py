@@ -4,7 +4,6 @@ Each is asked once in every preview. Where credentials may not ask, a warning sa
 reservation must be readable by whoever uses it.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -12,6 +11,7 @@ from typing import TypeVar
 import pulumi
 import pulumi_aws as aws
 
+from muster.plan.aws import demand
 from muster.plan.aws.parts import GroupPlan
 from muster.problems import Problem, SettingsError
 from muster.resources.aws.account import Account
@@ -46,38 +46,21 @@ def _offerings(groups: Sequence[GroupPlan], account: Account, file: str) -> list
     )
     if answer is None:
         return []
-    sold = set(zip(answer.locations, answer.instance_types, strict=True))
-    return [
-        Problem(
-            file, f"pools.{group.pool}.zone", f"{zone}, where AWS has no {group.type.name}", _elsewhere(group, sold)
-        )
-        for group in groups
-        for zone in group.zones
-        if (zone, group.type.name) not in sold
-    ]
-
-
-def _elsewhere(group: GroupPlan, sold: set[tuple[str, str]]) -> str:
-    zones = sorted(zone for zone, kind in sold if kind == group.type.name)
-    return f"one of {', '.join(zones)}" if zones else "another zone or instance type"
+    return demand.unsold(groups, set(zip(answer.locations, answer.instance_types, strict=True)), file)
 
 
 def _quotas(groups: Sequence[GroupPlan], account: Account, file: str) -> list[Problem]:
     """Quotas that are too small, by GetServiceQuota: each counts vCPU of all its pools together."""
-    needed: dict[str, list[GroupPlan]] = defaultdict(list)
-    for group in groups:
-        if group.quota is not None and group.nodes:
-            needed[group.quota.code].append(group)
     problems = []
-    for code, drawn in sorted(needed.items()):
-        vcpu = sum(group.quota.vcpu for group in drawn if group.quota is not None)
-        pools = ", ".join(group.pool for group in drawn)
-        answer = _ask(f"quota {code} ({vcpu} vCPU for {pools}) was", partial(_quota, code, account))
-        if answer is None or vcpu <= answer.value:
+    for needed in demand.quotas(groups):
+        pools = ", ".join(needed.pools)
+        what = f"quota {needed.code} ({needed.vcpu} vCPU for {pools}) was"
+        answer = _ask(what, partial(_quota, needed.code, account))
+        if answer is None or needed.vcpu <= answer.value:
             continue
-        found = f"{vcpu} vCPU of {pools} against quota {code}"
+        found = f"{needed.vcpu} vCPU of {pools} against quota {needed.code}"
         expected = f"at most {answer.value:g}, or a raised quota (service ec2, {answer.quota_name})"
-        if all(group.quota is not None and group.quota.counted for group in drawn):
+        if needed.certain > answer.value:
             problems.append(Problem(file, "pools", found, expected))
         else:
             pulumi.log.warn(f"{file}: pools: {found}; expected {expected}, unless capacity blocks don't count")
@@ -95,17 +78,10 @@ def _reservation(group: GroupPlan, zone: str, account: Account, file: str) -> No
     reservation = aws.ec2.CapacityReservation.get(
         f"reservation-{group.pool}", str(group.capacity.reservation), opts=account.options()
     )
-    key = f"pools.{group.pool}"
 
     def compare(found: Sequence[object]) -> None:
-        kind, where, count = str(found[0]), str(found[1]), int(str(found[2]))
-        problems = []
-        if kind != group.type.name:
-            problems.append(Problem(file, f"{key}.instanceType", group.type.name, f"{kind}, the reservation's"))
-        if where != zone:
-            problems.append(Problem(file, f"{key}.zone", f"{group.zones[0]} ({zone})", f"{where}, the reservation's"))
-        if count < group.nodes:
-            problems.append(Problem(file, f"{key}.nodes", str(group.nodes), f"at most {count}, what is reserved"))
+        reserved = demand.Reserved(str(found[0]), str(found[1]), int(str(found[2])))
+        problems = demand.misfits(group, zone, reserved, file)
         if problems:
             raise pulumi.RunError(str(SettingsError(problems)))
 
