@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview rehearse drill test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
+.PHONY: help up down preview report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -22,6 +22,9 @@ down: .venv/ready ## Destroy the stack and stop the embedded cluster [STACK=loca
 
 preview: .venv/ready ## What `up` would change [STACK=local]
 	@$(RUN) preview --stack $(STACK)
+
+report: .venv/ready ## What `up` would change, hit and cost, as Markdown [STACK=local] [OUT=FILE]
+	@$(RUN) report --stack $(STACK) $(if $(OUT),--out "$(OUT)")
 
 test: check e2e ## Set up and run every test, real engine and real cluster included
 
@@ -59,6 +62,12 @@ env: .venv/ready ## Print exports for an own shell: eval "$(make env)" [STACK=lo
 
 rehearse: .venv/ready ## Rehearse an AWS environment: double of AWS, real engine and cluster; one JSON line last [STACK=dev]
 	@.venv/bin/python -m rehearsal --stack $(if $(filter local,$(STACK)),dev,$(STACK))
+
+pr: .venv/ready ## A pull request's pipeline: check, rehearse changed environments, report; one JSON line last [BASE=main] [OUT=build/pr]
+	@.venv/bin/python -m rehearsal.pull_request --base "$(or $(BASE),main)" --out "$(or $(OUT),build/pr)" $(if $(SKIP_CHECK),--skip-check)
+
+comment: ## Post REPORT=FILE on the pull request of the workflow run that GitHub tells of; in a workflow only
+	@$(PYTHON) -m rehearsal.comment "$(REPORT)"
 
 drill: .venv/ready ## Hurt gangs in every known way on the stack local and see them return [DRILLS="hang rank-killed"] [TIMES=1]
 	@$(RUN) up

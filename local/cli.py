@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -51,6 +52,14 @@ def up(stack: Stack = "local") -> None:
 def preview(stack: Stack = "local") -> None:
     """Show what `up` would change, and change nothing in the stack."""
     raise typer.Exit(_prepare(stack).preview())
+
+
+@app.command()
+def report(stack: Stack = "local", out: Annotated[str, typer.Option(help="File to write to.")] = "") -> None:
+    """Report what `up` would change, what that hits and what it costs: `muster report` on this stack's engine."""
+    environ = _prepare(stack).environment
+    words = ["report", "--stack", stack, *(("--out", out) if out else ())]
+    raise typer.Exit(subprocess.run([ROOT / ".venv" / "bin" / "muster", *words], env=environ, check=False).returncode)
 
 
 @app.command()
