@@ -5,6 +5,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+PREVIEW = ("preview", "--json", "--show-sames")
+"""Without the last word the engine leaves out what stays as it is, so nobody could say what a change touches.
+
+https://www.pulumi.com/docs/iac/cli/commands/pulumi_preview/
+"""
+
 
 class EngineFailed(Exception):  # noqa: N818 - a state of the world, not a programming error
     """The engine is not there, or ended with an error; the text is what it said."""

@@ -51,6 +51,8 @@ class Change:
     fields: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     protected: bool = False
+    unprotected: bool = False
+    """Whether the update takes the protection away."""
 
     @property
     def noun(self) -> str:
@@ -119,6 +121,7 @@ def _change(step: Mapping[str, Any]) -> Change:
         fields=tuple(sorted({*(step.get("detailedDiff") or {}), *(step.get("diffReasons") or ())})),
         replaces=tuple(step.get("replaceReasons") or ()),
         protected=bool(old.get("protect")),
+        unprotected=bool(old.get("protect") and new and not new.get("protect")),
     )
 
 
@@ -135,6 +138,7 @@ def _joined(one: Change, other: Change) -> Change:
         fields=tuple(sorted({*one.fields, *other.fields})),
         replaces=tuple(dict.fromkeys((*one.replaces, *other.replaces))),
         protected=one.protected or other.protected,
+        unprotected=one.unprotected or other.unprotected,
     )
 
 

@@ -73,6 +73,7 @@ def declare(made: Plan, *, wait: bool = True) -> None:
     if made.aws is not None:
         pulumi.export("region", made.aws.eks.region)
         pulumi.export("hourlyUsd", round(made.aws.cost.hourly, 2))
+        pulumi.export("costLines", {name: round(usd, 4) for name, usd in made.aws.cost.lines})
 
 
 def _cloud(made: Plan) -> "Environment | None":

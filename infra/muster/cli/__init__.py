@@ -7,6 +7,7 @@ import typer
 
 from muster.cli import checkpoints, logs, plan, render, schema, status
 from muster.cli.context import err
+from muster.engine import EngineFailed
 from muster.problems import SettingsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -26,13 +27,16 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command; mistakes in a stack file end with one line each and exit code 1."""
+    """Run the command; what can't be used or reached ends with one line each and exit code 1."""
     from muster.report.reader import Unreachable  # noqa: PLC0415 - keeps commands that need no cluster quick
 
     try:
         app()
     except SettingsError as error:
         err.print(str(error), markup=False, soft_wrap=True)
+        sys.exit(1)
+    except EngineFailed as error:
+        err.print(f"muster: the engine can't say what would change: {error}", markup=False, soft_wrap=True)
         sys.exit(1)
     except Unreachable as error:
         err.print(f"muster: the cluster can't be read: {error}", markup=False, soft_wrap=True)

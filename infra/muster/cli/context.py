@@ -1,20 +1,27 @@
 """What every command shares: its options, its two consoles, and how it finds the stack it is asked about."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from muster import engine, preview
 from muster import stack as stacks
 from muster.plan import JobPlan, Plan
+from muster.preview import Preview
 from muster.problems import Problem, SettingsError
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Stack = Annotated[str, typer.Option("--stack", "-s", help="Name of stacks/Pulumi.NAME.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+PreviewFile = Annotated[
+    str | None, typer.Option("--preview", help="Output of pulumi preview --json --show-sames, - for stdin.")
+]
 
 
 def planned(name: str) -> Plan:
@@ -29,6 +36,21 @@ def job_of(made: Plan, name: str) -> JobPlan:
         known = ", ".join(item.name for item in made.jobs) or "none"
         raise SettingsError([Problem(stacks.file_of(made.stack), "jobs", f'no "{name}"', f"one of {known}")])
     return wanted
+
+
+def previewed(stack: str, file: str | None) -> Preview:
+    """What an update of the stack would change, by the engine's word in `file`, or asked for now where that is None.
+
+    Raises SettingsError where the file is no preview, and muster.engine.EngineFailed.
+    """
+    if file is None:
+        return preview.load(engine.ask(project(Path.cwd()), stack, engine.PREVIEW), "pulumi preview")
+    if file == "-":
+        return preview.load(sys.stdin.read(), "stdin")
+    try:
+        return preview.load(Path(file).read_text(), file)
+    except OSError as error:
+        raise SettingsError([Problem(file, "", error.strerror or "no file", "a preview")]) from None
 
 
 def project(start: Path) -> Path:

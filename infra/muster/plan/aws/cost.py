@@ -28,7 +28,7 @@ def make(
     disks = sum(group.nodes * group.disk_gib for group in groups)
     lines.append(("root volumes", disks * prices.gp3 / HOURS_PER_MONTH))
     lines += [(f"storage {item.name}", item.monthly / HOURS_PER_MONTH) for item in file_systems]
-    return CostPlan(tuple(lines), inputs.catalog.prices.date)
+    return CostPlan(tuple(lines), inputs.catalog.prices.date, inputs.settings.budget.max_hourly_usd)
 
 
 def check(cost: CostPlan, groups: tuple[GroupPlan, ...], region: str, budget: Budget, notes: Notes) -> None:

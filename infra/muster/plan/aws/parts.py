@@ -169,10 +169,11 @@ class RegistryPlan:
 
 @dataclass(frozen=True)
 class CostPlan:
-    """What everything costs at on-demand prices, USD an hour, line by line."""
+    """What everything costs at on-demand prices, USD an hour, line by line; `ceiling` is what it may be at most."""
 
     lines: tuple[tuple[str, float], ...]
     date: str
+    ceiling: float | None = None
 
     @property
     def hourly(self) -> float:
