@@ -33,7 +33,7 @@ def declared(name: str, root: Path) -> Settings:
     return settings.read(root / file_of(name), file_of(name))
 
 
-def _now(environ: Mapping[str, str]) -> datetime:
+def now(environ: Mapping[str, str]) -> datetime:
     """The moment by which dates are judged: that of MUSTER_NOW, so that a plan can be made again, else the present."""
     told = environ.get("MUSTER_NOW")
     return moments.parse(told) if told else datetime.now(UTC)
@@ -49,7 +49,7 @@ def _plan(found: Settings, name: str, root: Path, environ: Mapping[str, str]) ->
         releases.load(),
         stack=name,
         source=file_of(name),
-        now=_now(environ),
+        now=now(environ),
         charts=CHARTS,
         kubeconfig=str(places.embedded_kubeconfig(environ)) if embedded else environ.get("KUBECONFIG"),
     )
