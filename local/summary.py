@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def show(engine: Engine) -> None:
     resources = [item for item in engine.state().get("resources", ()) if item["type"] != "pulumi:pulumi:Stack"]
     view = report.read(_cluster(plan, resources), plan)
     console.print()
-    console.print(text.stack_screen(view))
+    console.print(text.stack_screen(view, datetime.now(UTC)))
     if curves := text.curves(view):
         console.print()
         console.print(curves, markup=False, highlight=False)

@@ -24,3 +24,9 @@ def text(seconds_: int) -> str:
         count, rest = divmod(rest, unit)
         parts.append(f"{count}{letter}" if count else "")
     return "".join(parts) or "0s"
+
+
+def rough(seconds_: int) -> str:
+    """A duration in its two largest units: `2d3h`, `4m10s`."""
+    parts = re.findall(r"[0-9]+[dhms]", text(seconds_))
+    return "".join(parts[:2])

@@ -12,6 +12,8 @@ from muster.report.reader import Object, Unreachable
 
 NOT_FOUND = 404
 CONNECT_S, READ_S = 5.0, 30.0
+LOG_S = 5.0
+"""A kubelet that is gone leaves the API server waiting longer than any reader should."""
 
 
 class Kube:
@@ -41,12 +43,19 @@ class Kube:
 
     def get(self, path: str, **params: str) -> Object | None:
         """See `Reader.get`. Raises Unreachable."""
+        return self._ask(path, "application/json", params)
+
+    def table(self, path: str, **params: str) -> Object | None:
+        """See `Reader.table`. Raises Unreachable."""
+        return self._ask(path, "application/json;as=Table;v=v1;g=meta.k8s.io", params)
+
+    def _ask(self, path: str, accept: str, params: Mapping[str, str]) -> Object | None:
         try:
             body = self._api.call_api(
                 path,
                 "GET",
                 query_params=list(params.items()),
-                header_params={"Accept": "application/json"},
+                header_params={"Accept": accept},
                 auth_settings=["BearerToken"],
                 response_type="object",
                 _return_http_data_only=True,
@@ -71,9 +80,11 @@ class Kube:
                 container="node",
                 tail_lines=lines,
                 _preload_content=False,
-                _request_timeout=(CONNECT_S, READ_S),
+                _request_timeout=(CONNECT_S, LOG_S),
             )
-        except ApiException:
+        except (
+            Exception
+        ):  # a log that can't be had is no log, whoever of the API server, kubelet and network refused it
             return []
         return str(answer.data.decode(errors="replace")).splitlines()
 
@@ -97,6 +108,21 @@ class Kube:
         """Whether a namespace is there that was not made by a stack of this project. Raises Unreachable."""
         found = self.get(f"/api/v1/namespaces/{namespace}")
         return found is not None and found["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") != "muster"
+
+    def may(self, verb: str, group: str, resource: str) -> bool:
+        """Whether this user may do that in every namespace; the question is stored nowhere. Raises Unreachable.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+        """
+        wanted = {"verb": verb, "group": group, "resource": resource}
+        review = {"kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": wanted}}
+        try:
+            answer = client.AuthorizationV1Api(self._api).create_self_subject_access_review(
+                {"apiVersion": "authorization.k8s.io/v1", **review}, _request_timeout=(CONNECT_S, READ_S)
+            )
+        except ApiException as error:
+            raise Unreachable(f"{self._api.configuration.host}: {error.status} {error.reason}") from None
+        return bool(answer.status.allowed)
 
     def forget_release(self, namespace: str, name: str) -> None:
         """Delete Helm's records of a release, not its objects. Raises Unreachable.

@@ -223,7 +223,7 @@ def train(options: argparse.Namespace) -> None:
         dist.all_reduce(mean)
         loss = mean.item() / world
         if rank == 0:
-            say("step", step=step, loss=round(loss, 6), world=world)
+            say("step", step=step, of=options.steps, loss=round(loss, 6), world=world)
         # One rank's wish to stop becomes everybody's: a checkpoint needs all of them.
         wish = stop.clone()
         dist.all_reduce(wish, op=dist.ReduceOp.MAX)

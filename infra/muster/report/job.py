@@ -5,20 +5,26 @@ derived from the JobSet, the pods and the events beneath it.
 https://github.com/kubeflow/trainer/issues/2351
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from muster.report.reader import Reader, items
+from muster.report.reader import Reader, Row, items
 
 State = Literal["Absent", "Invalid", "Suspended", "Queued", "Starting", "Running", "Restarting", "Complete", "Failed"]
 
 FOLLOWERS = frozenset({74, 75})
 """Exit codes of ranks that ended because another one did: lost peer, stop on request."""
 
+ABSENT = "no such TrainJob in the cluster"
 LOG_LINES = 15
+LOG_TAIL = 400
+"""Last log lines in which losses are looked for."""
+JOBSET_LABEL = "jobset.sigs.k8s.io/jobset-name"
+INDEX = "batch.kubernetes.io/job-completion-index"
 
 NO_PROGRAM = re.compile(r'exec: "([^"]+)": (?:executable file not found|stat .*: no such file)')
 """https://github.com/golang/go/blob/go1.26.0/src/os/exec/lp_unix.go, as runc passes it on."""
@@ -54,21 +60,36 @@ class JobView:
     pods_wanted: int = 0
     first: Ending | None = None
     last_step: int | None = None
+    total_steps: int | None = None
+    """How many steps there will be, where the log says so."""
     last_loss: float | None = None
     losses: tuple[tuple[int, float], ...] = ()
     """(step, loss) of rank 0 in the order logged, as far as its log reaches back."""
     log: tuple[str, ...] = field(default=())
+    log_read: bool = True
+    """False where nobody looked at the log, so that no loss is known."""
+    created: str = ""
+    """RFC 3339, UTC."""
+    ended: str = ""
+    """When it completed or failed, RFC 3339, UTC; empty until then."""
 
     @property
     def over(self) -> bool:
         """Whether the job will change no more by itself."""
         return self.state in ("Complete", "Failed")
 
+    @property
+    def progress(self) -> str:
+        """The last step logged, and of how many where that is known; empty before the first."""
+        if self.last_step is None:
+            return ""
+        return f"{self.last_step}" + (f"/{self.total_steps}" if self.total_steps is not None else "")
+
     def sentence(self) -> str:
         """One line for a person."""
         parts = [f"{self.namespace}/{self.name}: {self.state}"]
         if self.state == "Running" and self.last_step is not None:
-            parts.append(f"step {self.last_step}, loss {self.last_loss:.4f}")
+            parts.append(f"step {self.progress}, loss {self.last_loss:.4f}")
         if self.reason:
             parts.append(self.reason)
         if self.restarts:
@@ -76,11 +97,11 @@ class JobView:
         return ", ".join(parts)
 
 
-def read(cluster: Reader, namespace: str, name: str, *, log_lines: int = 400) -> JobView:
+def read(cluster: Reader, namespace: str, name: str, *, log_lines: int = LOG_TAIL) -> JobView:
     """Gather one job's objects and judge them. Raises muster.report.reader.Unreachable."""
     trainjob = cluster.get(f"/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainjobs/{name}")
     if trainjob is None:
-        return JobView(name, namespace, "Absent", "no such TrainJob in the cluster")
+        return JobView(name, namespace, "Absent", ABSENT)
     jobset = cluster.get(f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{namespace}/jobsets/{name}")
     pods = _pods(cluster, namespace, name)
     events: Sequence[Mapping[str, Any]] = ()
@@ -101,8 +122,26 @@ def read_log(cluster: Reader, namespace: str, name: str, lines: int) -> list[str
 
 
 def _pods(cluster: Reader, namespace: str, name: str) -> Sequence[Mapping[str, Any]]:
-    selector = f"jobset.sigs.k8s.io/jobset-name={name}"
+    selector = f"{JOBSET_LABEL}={name}"
     return items(cluster.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector))
+
+
+def as_listed(row: Row) -> dict[str, Any]:
+    """A pod as far as its row in a table tells: enough to see whether it is placed, ready or done, not why it isn't.
+
+    https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/printers/internalversion/printers.go
+    """
+    status, ready = str(row.cells.get("Status", "")), str(row.cells.get("Ready", ""))
+    node = row.cells.get("Node")
+    have, _, want = ready.partition("/")
+    return {
+        "metadata": row.metadata,
+        "spec": {"nodeName": "" if node in (None, "<none>") else node},
+        "status": {
+            "phase": {"Completed": "Succeeded"}.get(status, status),
+            "conditions": [{"type": "Ready", "status": str(bool(want) and have == want)}],
+        },
+    }
 
 
 def judge(
@@ -117,14 +156,13 @@ def judge(
     wanted = int(trainjob.get("spec", {}).get("trainer", {}).get("numNodes") or 1)
     ready = sum(1 for pod in pods if _ready(pod))
     restarts = int((jobset or {}).get("status", {}).get("restarts") or 0)
-    losses = losses_in(log)
     first = first_ending(pods)
     state, reason = _state(trainjob, jobset, pods, events, wanted=wanted, ready=ready, restarts=restarts)
     if state == "Failed" and first is not None:
         reason = first.sentence()
     elif state != "Failed":
         first = None
-    return JobView(
+    view = JobView(
         name=meta["name"],
         namespace=meta["namespace"],
         state=state,
@@ -133,10 +171,25 @@ def judge(
         pods_ready=ready,
         pods_wanted=wanted,
         first=first,
+        created=str(meta.get("creationTimestamp", "")),
+        ended=str(
+            (_condition(trainjob, "Failed") or _condition(trainjob, "Complete") or {}).get("lastTransitionTime", "")
+        ),
+    )
+    return with_log(view, log)
+
+
+def with_log(view: JobView, log: Sequence[str]) -> JobView:
+    """`view` with what the log of one pod adds: steps and losses."""
+    losses = losses_in(log)
+    return dataclasses.replace(
+        view,
         last_step=losses[-1][0] if losses else None,
+        total_steps=total_in(log),
         last_loss=losses[-1][1] if losses else None,
         losses=losses,
         log=tuple(log[-LOG_LINES:]),
+        log_read=True,
     )
 
 
@@ -188,7 +241,21 @@ def first_ending(pods: Sequence[Mapping[str, Any]]) -> Ending | None:
 
 def losses_in(log: Sequence[str]) -> tuple[tuple[int, float], ...]:
     """(step, loss) of the step events in a pod's log; other lines are passed over."""
-    found = []
+    return tuple(
+        (int(event["step"]), float(event["loss"]))
+        for event in _steps(log)
+        if isinstance(event.get("loss"), int | float)
+    )
+
+
+def total_in(log: Sequence[str]) -> int | None:
+    """How many steps the last step event of a pod's log says there will be (`of`); None where it doesn't say."""
+    said = [event["of"] for event in _steps(log[-LOG_LINES:]) if isinstance(event.get("of"), int)]
+    return said[-1] if said else None
+
+
+def _steps(log: Sequence[str]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
     for line in log:
         if not line.startswith("{"):
             continue
@@ -196,9 +263,9 @@ def losses_in(log: Sequence[str]) -> tuple[tuple[int, float], ...]:
             event = json.loads(line)
         except ValueError:
             continue
-        if isinstance(event, dict) and event.get("event") == "step" and isinstance(event.get("loss"), int | float):
-            found.append((int(event["step"]), float(event["loss"])))
-    return tuple(found)
+        if isinstance(event, dict) and event.get("event") == "step" and isinstance(event.get("step"), int):
+            found.append(event)
+    return found
 
 
 def _ending(pod: Mapping[str, Any]) -> Ending | None:
@@ -232,12 +299,12 @@ def _start_error(message: str) -> str:
 
 def _pod_to_show(trainjob: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> str | None:
     first = first_ending(pods)
-    return first.pod if first is not None and _condition(trainjob, "Failed") else _pod_of_rank_0(pods)
+    return first.pod if first is not None and _condition(trainjob, "Failed") else pod_of_rank_0(pods)
 
 
-def _pod_of_rank_0(pods: Sequence[Mapping[str, Any]]) -> str | None:
-    index = "batch.kubernetes.io/job-completion-index"
-    firsts = [pod for pod in pods if pod["metadata"].get("annotations", {}).get(index) == "0"]
+def pod_of_rank_0(pods: Sequence[Mapping[str, Any]]) -> str | None:
+    """Name of the newest pod that holds rank 0; None where there is none."""
+    firsts = [pod for pod in pods if pod["metadata"].get("annotations", {}).get(INDEX) == "0"]
     newest = max(firsts, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
     return str(newest["metadata"]["name"]) if newest is not None else None
 

@@ -1,23 +1,32 @@
-"""One screen for a whole stack: releases, pools, queues and jobs, read from the cluster."""
+"""One screen for a whole stack: releases, pools, queues and jobs, read from the cluster.
 
-from collections.abc import Mapping, Sequence
+However many jobs there are, they are read by a fixed number of lists. Only jobs of which the lists say too little are
+looked at one by one, and only so many of them and of the logs as a person waits for.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from muster.plan import Plan
-from muster.report import job
-from muster.report.reader import Reader, items
+from muster.plan import JobPlan, Plan
+from muster.report import gangs, job, pools
+from muster.report.gangs import Gang, QueueView
+from muster.report.job import JobView
+from muster.report.pools import PoolView
+from muster.report.reader import Object, Reader, Row, items, rows
 
+THREADS = 8
+LOOKS = 24
+"""Jobs that are looked at one by one: failed ones first, then those that start, then those that wait."""
+LOGS = 24
+"""Logs that are read for the last loss, unless all are asked for: those of running jobs first."""
+RANKS: Mapping[job.State, int] = {"Failed": 0, "Restarting": 1, "Invalid": 2, "Starting": 3, "Queued": 4}
+"""States whose reason is not in the lists, by how much a person wants to know it."""
 
-@dataclass(frozen=True)
-class PoolView:
-    """Nodes of one pool."""
-
-    name: str
-    wanted: int
-    ready: int
-    gpus: int
-    """Allocatable GPUs on ready nodes."""
+Key = tuple[str, str]
+"""Namespace and name of a job."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +37,17 @@ class StackView:
     releases: Mapping[str, str]
     """Name to Helm status, `absent` when there is no record."""
     pools: Sequence[PoolView]
-    queues: Mapping[str, str]
-    """Name to state as Volcano reports it, `absent` when there is none."""
-    jobs: Sequence[job.JobView]
+    queues: Sequence[QueueView]
+    jobs: Sequence[JobView]
 
     def document(self) -> dict[str, Any]:
         """Plain data for `--json`."""
         return {
             "stack": self.stack,
             "releases": dict(self.releases),
-            "pools": {pool.name: {"nodes": pool.wanted, "ready": pool.ready, "gpus": pool.gpus} for pool in self.pools},
-            "queues": dict(self.queues),
+            "pools": {pool.name: pool.document() for pool in self.pools},
+            "queues": {queue.name: queue.state for queue in self.queues},
+            "gangs": {queue.name: queue.document() for queue in self.queues},
             "jobs": {
                 view.name: {
                     "namespace": view.namespace,
@@ -50,47 +59,158 @@ class StackView:
                     "firstLoss": view.losses[0][1] if view.losses else None,
                     "lastLoss": view.last_loss,
                     "lastStep": view.last_step,
+                    "steps": view.total_steps,
+                    "logRead": view.log_read,
+                    "created": view.created,
+                    "ended": view.ended,
                 }
                 for view in self.jobs
             },
         }
 
 
-def read(cluster: Reader, plan: Plan) -> StackView:
-    """Look at everything that `plan` put on the cluster. Raises muster.report.reader.Unreachable."""
-    records = items(cluster.get("/api/v1/secrets", labelSelector="owner=helm"))
-    nodes = items(cluster.get("/api/v1/nodes"))
-    queues = items(cluster.get("/apis/scheduling.volcano.sh/v1beta1/queues")) if plan.queues else ()
-    return StackView(
-        stack=plan.stack,
-        releases={release.name: _release_status(records, release.name, release.namespace) for release in plan.releases},
-        pools=[_pool(pool.name, pool.nodes, pool.node_selector, nodes) for pool in plan.pools],
-        queues={queue.name: _queue_state(queues, queue.name) for queue in plan.queues},
-        jobs=[job.read(cluster, item.namespace, item.name) for item in plan.jobs],
+@dataclass(frozen=True)
+class Listed:
+    """What the lists of a cluster say, whoever asked for them."""
+
+    records: Sequence[Row]
+    nodes: Sequence[Mapping[str, Any]]
+    queues: Sequence[Mapping[str, Any]]
+    podgroups: Sequence[Mapping[str, Any]]
+    trainjobs: Sequence[Mapping[str, Any]]
+    jobsets: Sequence[Row]
+    pods: Sequence[Row]
+
+
+def read(cluster: Reader, plan: Plan, *, logs: int | None = LOGS) -> StackView:
+    """Look at everything that `plan` put on the cluster. Raises muster.report.reader.Unreachable.
+
+    `logs` bounds how many logs are read; None looks at every job and reads every log.
+    """
+    with ThreadPoolExecutor(THREADS) as threads:
+        listed = _list(cluster, plan, threads)
+        found = glance(plan, listed)
+        views = list(threads.map(lambda wanted: _look(cluster, *wanted), closer(plan, listed, found, logs)))
+    found |= {(view.namespace, view.name): view for view in views}
+    return judge(plan, listed, list(found.values()))
+
+
+def _list(cluster: Reader, plan: Plan, threads: ThreadPoolExecutor) -> Listed:
+    """Ask for all lists at once. Raises muster.report.reader.Unreachable."""
+
+    def ask(way: Callable[..., Object | None], path: str, **params: str) -> Any:
+        return threads.submit(way, path, **params)
+
+    nodes = ask(cluster.get, "/api/v1/nodes")
+    pods = ask(cluster.table, "/api/v1/pods", labelSelector=job.JOBSET_LABEL)
+    trainjobs = ask(cluster.get, "/apis/trainer.kubeflow.org/v1alpha1/trainjobs")
+    jobsets = ask(cluster.table, "/apis/jobset.x-k8s.io/v1alpha2/jobsets")
+    records = ask(cluster.table, "/api/v1/secrets", labelSelector="owner=helm")
+    podgroups = ask(cluster.get, gangs.PODGROUPS)
+    queues = ask(cluster.get, gangs.QUEUES) if plan.queues else None
+    return Listed(
+        records=rows(records.result()),
+        nodes=items(nodes.result()),
+        queues=items(queues.result()) if queues else (),
+        podgroups=items(podgroups.result()),
+        trainjobs=items(trainjobs.result()),
+        jobsets=rows(jobsets.result()),
+        pods=rows(pods.result()),
     )
 
 
-def _release_status(records: Sequence[Mapping[str, Any]], name: str, namespace: str) -> str:
+def glance(plan: Plan, listed: Listed) -> dict[Key, JobView]:
+    """Every job of the plan as far as the lists tell; nobody read a log for it."""
+    trainjobs = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in listed.trainjobs}
+    jobsets = {row.key: {"status": {"restarts": row.cells.get("Restarts")}} for row in listed.jobsets}
+    why = {(item.namespace, item.name): item.why for item in map(gangs.gang, listed.podgroups)}
+    pods = _pods_by_job(listed.pods)
+    found = {}
+    for item in plan.jobs:
+        key = (item.namespace, item.name)
+        if key not in trainjobs:
+            found[key] = JobView(item.name, item.namespace, "Absent", job.ABSENT)
+            continue
+        mine = [job.as_listed(row) for row in pods.get(key, ())]
+        view = job.judge(trainjobs[key], jobsets.get(key), mine, (), ())
+        reason = why.get(key) or view.reason if view.state == "Queued" else view.reason
+        found[key] = dataclasses.replace(view, reason=reason, log_read=False)
+    return found
+
+
+def closer(
+    plan: Plan, listed: Listed, found: Mapping[Key, JobView], logs: int | None
+) -> list[tuple[JobView, str | None]]:
+    """Jobs that are worth requests of their own: with None, all of their objects; with a pod's name, its log."""
+    pods = _pods_by_job(listed.pods)
+    unclear = sorted((view for view in found.values() if view.state in RANKS), key=lambda view: RANKS[view.state])
+    clear = [view for view in found.values() if view.state in ("Running", "Complete")]
+    clear.sort(key=lambda view: view.ended, reverse=True)
+    clear.sort(key=lambda view: view.over)
+    silent = {(item.namespace, item.name) for item in plan.jobs if _simulated(plan, item)}
+    shown = [
+        (view, pod)
+        for view in clear
+        for key in [(view.namespace, view.name)]
+        if key not in silent and (pod := job.pod_of_rank_0([job.as_listed(row) for row in pods.get(key, ())]))
+    ]
+    return [*((view, None) for view in unclear[: LOOKS if logs is not None else None]), *shown[:logs]]
+
+
+def _look(cluster: Reader, view: JobView, pod: str | None) -> JobView:
+    if pod is None:
+        return job.read(cluster, view.namespace, view.name)
+    return job.with_log(view, cluster.log(view.namespace, pod, job.LOG_TAIL))
+
+
+def judge(plan: Plan, listed: Listed, jobs: Sequence[JobView]) -> StackView:
+    """The whole screen from what was read."""
+    found = [gangs.gang(item) for item in listed.podgroups]
+    held = held_gpus(plan, found, listed.pods, jobs)
+    return StackView(
+        stack=plan.stack,
+        releases={
+            release.name: _release_status(listed.records, release.name, release.namespace) for release in plan.releases
+        },
+        pools=[pools.judge(pool, listed.nodes, held) for pool in plan.pools],
+        queues=[gangs.queue(item.name, listed.queues, found) for item in plan.queues],
+        jobs=jobs,
+    )
+
+
+def held_gpus(plan: Plan, found: Sequence[Gang], pods: Sequence[Row], jobs: Sequence[JobView]) -> dict[str, int]:
+    """GPUs that pods of gangs hold, by node. A gang that is no job of this stack counts by its PodGroup."""
+    sizes = {pool.name: pool.gpus for pool in plan.pools}
+    each = {(item.namespace, item.name): sizes[item.pool] for item in plan.jobs}
+    each |= {(item.namespace, item.name): item.gpus_per_pod for item in found if item.gpus}
+    over = {(view.namespace, view.name) for view in jobs if view.over}
+    held: dict[str, int] = {}
+    for key, mine in _pods_by_job(pods).items():
+        for row in mine if key not in over else ():
+            node = str(row.cells.get("Node"))
+            if row.cells.get("Status") not in ("Completed", "Error"):
+                held[node] = held.get(node, 0) + each.get(key, 0)
+    return held
+
+
+def _simulated(plan: Plan, item: JobPlan) -> bool:
+    """Whether a job's pods are only played: no container of theirs has a log."""
+    return any(pool.simulated for pool in plan.pools if pool.name == item.pool)
+
+
+def _pods_by_job(pods: Sequence[Row]) -> dict[Key, list[Row]]:
+    found: dict[Key, list[Row]] = {}
+    for row in pods:
+        key = (row.key[0], str((row.metadata.get("labels") or {}).get(job.JOBSET_LABEL)))
+        found.setdefault(key, []).append(row)
+    return found
+
+
+def _release_status(records: Sequence[Row], name: str, namespace: str) -> str:
     mine = [
-        record["metadata"]["labels"]
+        record.metadata["labels"]
         for record in records
-        if record["metadata"]["labels"].get("name") == name and record["metadata"]["namespace"] == namespace
+        if record.metadata["labels"].get("name") == name and record.metadata["namespace"] == namespace
     ]
     newest = max(mine, key=lambda labels: int(labels.get("version", 0)), default=None)
     return str(newest["status"]) if newest else "absent"
-
-
-def _pool(name: str, wanted: int, selector: Mapping[str, str], nodes: Sequence[Mapping[str, Any]]) -> PoolView:
-    mine = [node for node in nodes if selector.items() <= (node["metadata"].get("labels") or {}).items()]
-    ready = [
-        node
-        for node in mine
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in node.get("status", {}).get("conditions") or ())
-    ]
-    gpus = sum(int(node["status"].get("allocatable", {}).get("nvidia.com/gpu", 0)) for node in ready)
-    return PoolView(name, wanted, len(ready), gpus)
-
-
-def _queue_state(queues: Sequence[Mapping[str, Any]], name: str) -> str:
-    found = next((queue for queue in queues if queue["metadata"]["name"] == name), None)
-    return str(found.get("status", {}).get("state", "Unknown")) if found else "absent"
