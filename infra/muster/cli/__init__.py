@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from muster.cli import checkpoints, logs, plan, render, schema, status
+from muster.cli import checkpoints, drift, logs, plan, preflight, render, schema, status, watch
 from muster.cli.context import err
 from muster.engine import EngineFailed
 from muster.problems import SettingsError
@@ -14,10 +14,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "plan": plan.show,
+    "preflight": preflight.show,
     "render": render.show,
     "status": status.show,
+    "watch": watch.show,
     "logs": logs.show,
     "checkpoints": checkpoints.show,
+    "drift": drift.show,
     "schema": schema.show,
 }
 """Every command by name, in the order of the help: what is to be, what is there, what files may say."""

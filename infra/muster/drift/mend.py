@@ -1,0 +1,58 @@
+"""The command that mends a difference."""
+
+import json
+import shlex
+from typing import Any
+
+from muster.drift.finding import ABSENT, Finding, Thing
+
+LONGEST = 300
+"""Characters of a patch that a person may still read; beyond, the object is made anew."""
+
+
+def command(finding: Finding, stack: str) -> str:
+    """What to run in a shell that knows stack and cluster, as `eval "$(make env)"` makes one.
+
+    `make up` alone trusts the state, and would see nothing: REFRESH=1 reads first what is there.
+    """
+    thing, again = finding.thing, f"make up STACK={stack} REFRESH=1"
+    if thing.kind == "Pods":
+        return "nothing to do"
+    if thing.kind == "Node" and finding.difference.path == ("spec", "unschedulable"):
+        return f"kubectl uncordon {shlex.quote(thing.name)}"
+    if thing.kind in ("Pool", "Release") or thing.kinship == "cloud":
+        return again
+    if thing.kinship == "release" and (finding.gone or thing.kind == "Secret"):
+        return _rollback(thing)
+    if thing.kind == "Secret" or finding.gone:
+        return again
+    patch = None if thing.immutable else _patch(finding)
+    if patch is not None and len(patch) <= LONGEST:
+        return f"{_kubectl(thing, 'patch')} --type json --patch {shlex.quote(patch)}"
+    if thing.kinship == "release":
+        return _rollback(thing)
+    return f"{_kubectl(thing, 'delete')} && {again}"
+
+
+def _rollback(thing: Thing) -> str:
+    """Helm makes its newest revision again: what is gone comes back, what was changed is as it was."""
+    return f"helm rollback {shlex.quote(thing.of)} --namespace {shlex.quote(thing.home)}"
+
+
+def _kubectl(thing: Thing, verb: str) -> str:
+    where = f"--namespace {shlex.quote(thing.namespace)} " if thing.namespace else ""
+    return f"kubectl {where}{verb} {thing.resource} {shlex.quote(thing.name)}"
+
+
+def _patch(finding: Finding) -> str | None:
+    """The difference as a JSON patch, None where it has no place in the object.
+
+    https://datatracker.ietf.org/doc/html/rfc6902
+    """
+    one = finding.difference
+    if not one.pointer:
+        return None
+    step: dict[str, Any] = {"op": "remove", "path": one.pointer}
+    if one.wanted is not ABSENT:
+        step = {"op": "add" if one.found is ABSENT else "replace", "path": one.pointer, "value": one.wanted}
+    return json.dumps([step])
