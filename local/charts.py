@@ -1,6 +1,5 @@
 """Charts as folders whose content is pinned, so that a preview asks no chart server and no changed chart slips in."""
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 from muster import releases
+from muster.charts import digest
 from muster.releases import Chart, Cut
 
 from local import published, toolchain
@@ -66,17 +66,6 @@ def materialise(into: Path = FOLDER, wanted: Collection[str] | None = None) -> N
                     )
                 shutil.rmtree(folder, ignore_errors=True)
                 fresh.replace(folder)
-
-
-def digest(folder: Path) -> str:
-    """Digest of a materialised chart; empty when there is none."""
-    if not folder.is_dir():
-        return ""
-    total = hashlib.sha256()
-    for path in sorted(file for file in folder.rglob("*") if file.is_file()):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
-    return total.hexdigest()
 
 
 def made(name: str, chart: Chart, into: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from muster import releases
+from muster.charts import digest
 
 from local import charts
 from local.problem import Problem
@@ -20,7 +21,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_chart_has_its_pinned_digest(made: Path) -> None:
     for name, chart in releases.load().charts.items():
-        assert charts.digest(made / name) == chart.digest
+        assert digest(made / name) == chart.digest
 
 
 def test_controllers_bring_no_crds_and_crd_charts_nothing_else(made: Path) -> None:
@@ -43,7 +44,7 @@ def test_a_changed_chart_is_made_again(made: Path, tmp_path: Path) -> None:
     values = tmp_path / "charts" / "jobset" / "values.yaml"
     values.write_text(values.read_text() + "\nextra: true\n")
     charts.materialise(tmp_path / "charts")
-    assert charts.digest(tmp_path / "charts" / "jobset") == releases.load().charts["jobset"].digest
+    assert digest(tmp_path / "charts" / "jobset") == releases.load().charts["jobset"].digest
 
 
 def test_a_chart_that_is_not_as_pinned_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from muster import releases
+from muster.charts import digest
 from muster.releases import Online
 
 from local import charts, published
@@ -45,7 +46,7 @@ def test_a_chart_is_fetched_and_unpacked(repository: str, tmp_path: Path) -> Non
     first = published.fetch(online, tmp_path / "one" / "gpu-thing")
     second = published.fetch(online, tmp_path / "two" / "other-name")
     assert (first / "templates" / "a.yaml").read_text() == "kind: ConfigMap\n"
-    assert charts.digest(first) == charts.digest(second) != ""
+    assert digest(first) == digest(second) != ""
 
 
 def test_a_version_that_is_not_there_is_named(repository: str, tmp_path: Path) -> None:
@@ -79,4 +80,4 @@ def test_pinning_writes_the_digest_of_a_published_chart(
     monkeypatch.setattr(releases, "load", lambda: type(locked).model_validate(yaml.safe_load(file.read_text())))
     charts.pin(with_published=True)
     charts.materialise(tmp_path / "charts", wanted=["gpu-thing"])
-    assert charts.digest(tmp_path / "charts" / "gpu-thing") == releases.load().charts["gpu-thing"].digest
+    assert digest(tmp_path / "charts" / "gpu-thing") == releases.load().charts["gpu-thing"].digest

@@ -1,0 +1,1 @@
+"""Answers compared with the plan: pure, one line for each thing that can be wrong."""
