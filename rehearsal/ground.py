@@ -3,6 +3,7 @@
 import base64
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ SPARE = "cr-0a1b2c3d4e5f60700"
 """A reservation that every rehearsal has beside those of the stack."""
 
 
-def lay(plan: AwsPlan, kubeconfig: Path, folder: Path) -> World:
-    """A world in `folder` for an environment, its EKS endpoint the embedded cluster of `kubeconfig`."""
+def lay(plans: Sequence[AwsPlan], kubeconfig: Path, folder: Path) -> World:
+    """A world in `folder` for an environment, its EKS endpoint the embedded cluster of `kubeconfig`.
+
+    It has what every one of the plans needs, for an environment that goes from one to the next.
+    """
+    plan = plans[0]
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     ground = Ground(
@@ -30,22 +35,26 @@ def lay(plan: AwsPlan, kubeconfig: Path, folder: Path) -> World:
         endpoint=cluster["server"],
         authority=base64.b64encode(Path(cluster["certificate-authority"]).read_bytes()).decode(),
         kubeconfig=str(kubeconfig),
-        quotas=_quotas(plan),
+        quotas=_quotas(plans),
     )
-    world = World.begin(folder, ground, [*_network(plan), *_reservations(plan)])
+    networks = [thing for each in plans for thing in _network(each)]
+    world = World.begin(folder, ground, [*networks, *_reservations(plans)])
     path = folder / CREDENTIAL
     path.touch(mode=0o600)
     path.write_text(json.dumps(_credential(user)))
     return world
 
 
-def _quotas(plan: AwsPlan) -> dict[str, float]:
+def _quotas(plans: Sequence[AwsPlan]) -> dict[str, float]:
     """Twice what the stack needs, so that a pool may grow."""
-    needed: Counter[str] = Counter()
-    for group in plan.groups:
-        if group.quota is not None:
-            needed[group.quota.code] += 2 * max(1, group.nodes) * group.type.vcpu
-    return {code: float(vcpu) for code, vcpu in needed.items()}
+    most: Counter[str] = Counter()
+    for plan in plans:
+        needed: Counter[str] = Counter()
+        for group in plan.groups:
+            if group.quota is not None:
+                needed[group.quota.code] += 2 * max(1, group.nodes) * group.type.vcpu
+        most |= needed
+    return {code: float(vcpu) for code, vcpu in most.items()}
 
 
 def _network(plan: AwsPlan) -> list[Thing]:
@@ -59,11 +68,12 @@ def _network(plan: AwsPlan) -> list[Thing]:
     return made
 
 
-def _reservations(plan: AwsPlan) -> list[Thing]:
+def _reservations(plans: Sequence[AwsPlan]) -> list[Thing]:
     """One for each that a pool names, and one that none does, like the last GPU pool, to move to."""
-    wanted = [(group.capacity.reservation, group) for group in plan.groups if group.capacity.reservation is not None]
-    wanted += [(SPARE, group) for group in plan.groups if group.type.gpus][-1:]
-    return [_reservation(id_, group, plan.eks.region) for id_, group in wanted]
+    groups = sorted((group for plan in plans for group in plan.groups), key=lambda group: group.nodes)
+    wanted = {group.capacity.reservation: group for group in groups if group.capacity.reservation is not None}
+    spare = [(SPARE, group) for group in plans[-1].groups if group.type.gpus][-1:]
+    return [_reservation(id_, group, plans[0].eks.region) for id_, group in (*wanted.items(), *spare)]
 
 
 def _reservation(id_: str, group: GroupPlan, region: str) -> Thing:

@@ -78,6 +78,10 @@ class Place:
         """Set a key of the stack file."""
         project.edit(self.root, self.stack, path, value)
 
+    def become(self, tree: Path = ROOT) -> None:
+        """Make the copy of the project that of another checkout; what is up stays as it is."""
+        project.copy(self.root, tree)
+
     def restore(self) -> None:
         """Put the stack file back as it is in the checkout."""
         file = stacks.file_of(self.stack)
@@ -164,8 +168,11 @@ def objects(kube: Kube) -> Iterator[str]:
                 yield f"{path.rpartition('/')[2]} {meta.get('namespace', '')} {meta['name']}".replace("  ", " ")
 
 
-def prepare(stack: str) -> Place:
-    """Everything that a rehearsal needs, from nothing. Raises Problem or muster.problems.SettingsError."""
+def prepare(stack: str, base: Path = ROOT) -> Place:
+    """Everything that a rehearsal needs, from nothing. Raises Problem or muster.problems.SettingsError.
+
+    It begins with the checkout in `base`, and may go on to the working tree's.
+    """
     if cluster.running() is not None and (state_dir() / "pulumi").exists():
         raise Problem("a stack is up on the embedded cluster, which a rehearsal wants for itself; make down removes it")
     found = toolchain.ensure(toolchain.ENGINE + toolchain.CLUSTER)
@@ -175,15 +182,15 @@ def prepare(stack: str) -> Place:
     cluster.down()
     running = cluster.up({name: found[name].path for name in toolchain.CLUSTER})
     images.ensure(running)
-    return begin(stack, running.kubeconfig, {name: found[name] for name in toolchain.ENGINE})
+    return begin(stack, running.kubeconfig, {name: found[name] for name in toolchain.ENGINE}, base)
 
 
-def begin(stack: str, kubeconfig: Path, tools: Mapping[str, toolchain.Tool]) -> Place:
+def begin(stack: str, kubeconfig: Path, tools: Mapping[str, toolchain.Tool], base: Path = ROOT) -> Place:
     """A new rehearsal on a running cluster; one of the same stack that was cut off before is forgotten."""
     end_orphans()
     folder = state_dir() / "rehearsal" / stack
     shutil.rmtree(folder, ignore_errors=True)
-    root = project.copy(folder / "project")
+    root = project.copy(folder / "project", base)
     backend = folder / "pulumi"
     env = environment(tools, kubeconfig, backend)
     # A kubeconfig of the machine would hide a program that does not use its own cluster's.
@@ -192,10 +199,11 @@ def begin(stack: str, kubeconfig: Path, tools: Mapping[str, toolchain.Tool]) -> 
     env["PATH"] = os.pathsep.join([str(Path(__file__).parent / "bin"), env["PATH"]])
     _install_double(backend / "home")
     engine = Engine(stack, env, root)
-    made = stacks.from_file(stack, root, env)
-    if made.aws is None:
+    plans = [stacks.from_file(stack, tree, env).aws for tree in dict.fromkeys((base, ROOT))]
+    environments = [plan for plan in plans if plan is not None]
+    if not environments:
         raise Problem(f"stack {stack} is not on AWS: there is nothing to rehearse, make up STACK={stack} runs it")
-    ground.lay(made.aws, kubeconfig, folder)
+    ground.lay(environments, kubeconfig, folder)
     engine.select()
     kube = Kube.from_file(kubeconfig)
     return Place(stack, folder, engine, kube, frozenset(objects(kube)))

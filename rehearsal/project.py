@@ -11,20 +11,21 @@ from muster import stack as stacks
 from local.places import ROOT
 
 COPIED = ("infra", "runtimes", "workloads", "stacks")
-STANDINS = Path(__file__).parent / "charts"
+STANDINS = ROOT / "rehearsal" / "charts"
 
 
-def copy(into: Path) -> Path:
-    """Make the copy below `into`; charts that are only published come from the stand-ins."""
+def copy(into: Path, tree: Path = ROOT) -> Path:
+    """Make the copy of a checkout below `into`; charts that are only published come from the stand-ins."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    shutil.copy2(ROOT / "Pulumi.yaml", into)
+    shutil.copy2(tree / "Pulumi.yaml", into)
     for name in COPIED:
-        shutil.copytree(ROOT / name, into / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(tree / name, into / name, ignore=shutil.ignore_patterns("__pycache__"))
     (into / ".venv").symlink_to(ROOT / ".venv")
     charts = into / "charts"
     charts.mkdir()
-    for chart in (*sorted((ROOT / "charts").iterdir()), *sorted(STANDINS.iterdir())):
+    standins = tree / STANDINS.relative_to(ROOT)
+    for chart in (*sorted((tree / "charts").iterdir()), *sorted(standins.iterdir())):
         if not (charts / chart.name).exists():
             (charts / chart.name).symlink_to(chart)
     return into
