@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
+.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -14,14 +14,17 @@ help: ## Show this list
 .venv/ready: requirements.lock pyproject.toml local/bootstrap
 	@local/bootstrap $(PYTHON)
 
-up: .venv/ready ## Set up, start the embedded cluster if the stack wants it, pulumi up, summary [STACK=local]
-	@$(RUN) up --stack $(STACK)
+up: .venv/ready ## Set up, start the embedded cluster if the stack wants it, pulumi up, summary [STACK=local] [REFRESH=1]
+	@$(RUN) up --stack $(STACK) $(if $(REFRESH),--refresh)
 
 down: .venv/ready ## Destroy the stack and stop the embedded cluster [STACK=local]
 	@$(RUN) down --stack $(STACK)
 
 preview: .venv/ready ## What `up` would change [STACK=local]
 	@$(RUN) preview --stack $(STACK)
+
+drift: .venv/ready ## What was changed outside the stack, and what mends it; code 4: must be fixed [STACK=local] [JSON=1]
+	@$(RUN) drift --stack $(STACK) $(if $(JSON),--json)
 
 report: .venv/ready ## What `up` would change, hit and cost, as Markdown [STACK=local] [OUT=FILE]
 	@$(RUN) report --stack $(STACK) $(if $(OUT),--out "$(OUT)")

@@ -38,11 +38,14 @@ def main() -> None:
 
 
 @app.command()
-def up(stack: Stack = "local") -> None:
+def up(
+    stack: Stack = "local",
+    refresh: Annotated[bool, typer.Option("--refresh", help="First read what is there: it mends drift.")] = False,
+) -> None:
     """Set everything up, bring the stack to what its file says, and tell what to do next."""
     engine = _prepare(stack)
     _recover(engine)
-    code = engine.up()
+    code = engine.up(refresh=refresh)
     if code == 0:
         summary.show(engine)
     raise typer.Exit(code)
@@ -52,6 +55,16 @@ def up(stack: Stack = "local") -> None:
 def preview(stack: Stack = "local") -> None:
     """Show what `up` would change, and change nothing in the stack."""
     raise typer.Exit(_prepare(stack).preview())
+
+
+@app.command()
+def drift(
+    stack: Stack = "local", as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
+) -> None:
+    """Find what was changed outside the stack: `muster drift` on this stack's engine; nothing is started or changed."""
+    environ = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack)).environment
+    words = ["drift", "--stack", stack, *(("--json",) if as_json else ())]
+    raise typer.Exit(subprocess.run([ROOT / ".venv" / "bin" / "muster", *words], env=environ, check=False).returncode)
 
 
 @app.command()

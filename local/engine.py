@@ -41,9 +41,9 @@ class Engine:
         """Make the stack in its backend if it is new there. Raises Problem."""
         self._quiet("stack", "select", "--create", self.stack)
 
-    def up(self) -> int:
-        """Run `pulumi up` with its output passed through; its exit code."""
-        code = self._loud("up", "--yes", "--skip-preview")
+    def up(self, *, refresh: bool = False) -> int:
+        """Run `pulumi up` with its output passed through; its exit code. `refresh`: it first reads what is there."""
+        code = self._loud("up", "--yes", "--skip-preview", *(("--refresh",) if refresh else ()))
         if code == 0:
             self._forget_settled_operations()
         return code

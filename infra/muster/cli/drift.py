@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muster import engine
+from muster import engine, preview
 from muster.cli.context import AsJson, Stack, out, planned, project, reader
 from muster.plan import Plan
+from muster.preview import Preview
+from muster.problems import Problem, SettingsError
 
 if TYPE_CHECKING:
     from muster.drift.finding import Finding
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def show(
     stack: Stack = "local",
     refresh: Annotated[
-        str, typer.Option(metavar="FILE", help="Output of: pulumi refresh --preview-only --json; - is stdin.")
+        str, typer.Option(metavar="FILE", help="Output of: pulumi refresh --preview-only --json; - for stdin.")
     ] = "",
     cluster_only: Annotated[
         bool, typer.Option("--cluster-only", help="Ask the cluster alone, not the engine.")
@@ -32,11 +34,14 @@ def show(
     from muster.drift import report  # noqa: PLC0415 - only here
 
     made = planned(stack)
-    findings, blind = _in_cluster(made)
-    if not cluster_only:
-        more, unseen = _by_engine(made, refresh, findings)
-        findings, blind = [*findings, *more], [*blind, *unseen]
-    found = report.make(stack, findings, blind)
+    seen, unasked = (None, []) if cluster_only else _refreshed(stack, refresh)
+    findings, blind = _in_cluster(made, seen)
+    if seen is not None:
+        from muster.drift import refresh as engine_side  # noqa: PLC0415 - only here
+
+        findings += engine_side.without(findings, engine_side.findings(seen))
+        blind += [f"the engine: {said}" for said in seen.errors]
+    found = report.make(stack, findings, [*unasked, *blind])
     if as_json:
         typer.echo(json.dumps(found.document()))
     else:
@@ -46,29 +51,37 @@ def show(
     raise typer.Exit(found.code)
 
 
-def _in_cluster(made: Plan) -> "tuple[list[Finding], list[str]]":
-    """What differs in the cluster, and why it could not be looked at."""
-    from muster.drift import cluster, helm  # noqa: PLC0415 - only here
-    from muster.report.reader import Unreachable  # noqa: PLC0415 - only here
-
-    try:
-        return cluster.findings(reader(made), made), []
-    except (Unreachable, helm.Unreadable) as error:
-        return [], [f"the cluster: {error}"]
-
-
-def _by_engine(made: Plan, file: str, known: "list[Finding]") -> "tuple[list[Finding], list[str]]":
-    """What the engine finds beyond `known`, and what it could not read. Raises SettingsError for a wrong file."""
-    from muster import preview  # noqa: PLC0415 - only here
+def _refreshed(stack: str, file: str) -> tuple[Preview | None, list[str]]:
+    """What the engine says of the world outside, or why it could not. Raises SettingsError for a wrong file."""
     from muster.drift import refresh  # noqa: PLC0415 - only here
 
     try:
-        text = _read(file) if file else engine.ask(project(Path.cwd()), made.stack, refresh.WORDS)
-    except (engine.EngineFailed, OSError) as error:
-        return [], [f"what the engine knows: {error}"]
-    found = preview.load(text, file or "pulumi refresh")
-    return refresh.without(known, refresh.findings(found)), [f"what the engine knows: {said}" for said in found.errors]
+        text = _read(file) if file else engine.ask(project(Path.cwd()), stack, refresh.WORDS)
+    except engine.EngineFailed as error:
+        return None, [f"the engine: {error}"]
+    return preview.load(text, file or "pulumi refresh"), []
 
 
 def _read(file: str) -> str:
-    return sys.stdin.read() if file == "-" else Path(file).read_text()
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).read_text()
+    except OSError as error:
+        raise SettingsError([Problem(file, "", error.strerror or "no file", "the engine's refresh")]) from None
+
+
+def _in_cluster(made: Plan, seen: Preview | None) -> "tuple[list[Finding], list[str]]":
+    """What differs in the cluster, and what could not be looked at there.
+
+    A cluster on AWS that KUBECONFIG does not name is found as the engine knows it.
+    """
+    from muster.drift import cluster, refresh  # noqa: PLC0415 - only here
+    from muster.kube import Kube  # noqa: PLC0415 - the Kubernetes client takes half a second to import
+    from muster.report.reader import Unreachable  # noqa: PLC0415 - only here
+
+    try:
+        known = refresh.kubeconfig(seen, made) if seen and made.cluster.kubeconfig is None else None
+        return cluster.findings(Kube.from_text(known) if known else reader(made), made)
+    except Unreachable as error:
+        return [], [f"the cluster: {error}"]

@@ -1,12 +1,12 @@
 """What differs in the cluster: the stack's own objects, those that Helm hides, and the nodes of its pools."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from muster.drift import compare, helm, objects, pools
 from muster.drift.finding import ABSENT, Difference, Finding, Kinship, Path, Thing
 from muster.plan import Plan, ReleasePlan
-from muster.report.reader import Reader, items
+from muster.report.reader import Reader, Unreachable, items
 
 Document = Mapping[str, Any]
 JOBSET_LABEL = "jobset.sigs.k8s.io/jobset-name"
@@ -46,17 +46,23 @@ def _root(version: str) -> str:
     return f"/apis/{version}" if "/" in version else f"/api/{version}"
 
 
-def findings(reader: Reader, plan: Plan) -> list[Finding]:
-    """Everything that differs. Raises muster.report.reader.Unreachable, helm.Unreadable."""
+def findings(reader: Reader, plan: Plan) -> tuple[list[Finding], list[str]]:
+    """Everything that differs, and a sentence for each part that could not be read."""
     live = Live(reader)
-    autoscaled = _autoscaled(reader)
-    found = list(_compared(live, objects.declared(plan), autoscaled, None))
-    records = items(reader.get("/api/v1/secrets", labelSelector="owner=helm"))
-    for release in plan.releases:
-        found += _release(live, release, records, autoscaled)
-    found += pools.findings(plan, items(reader.get("/api/v1/nodes")))
-    found += _lost_pods(reader, live, plan)
-    return found
+    parts: Mapping[str, Callable[[], Iterable[Finding]]] = {
+        "the stack's objects": lambda: _compared(live, objects.declared(plan), frozenset(), None),
+        "what Helm installed": lambda: _releases(reader, live, plan),
+        "the nodes": lambda: pools.findings(plan, items(reader.get("/api/v1/nodes"))),
+        "pods of jobs": lambda: _lost_pods(reader, live, plan),
+    }
+    found: list[Finding] = []
+    blind: list[str] = []
+    for name, look in parts.items():
+        try:
+            found += look()
+        except (Unreachable, helm.Unreadable) as error:
+            blind.append(f"{name}: {error}")
+    return found, blind
 
 
 def _compared(
@@ -92,6 +98,13 @@ def _for_kubectl(document: Document) -> str:
     """What kubectl calls a kind, unmistakably: kind and group."""
     group = document["apiVersion"].rpartition("/")[0]
     return f"{document['kind'].lower()}.{group}" if group else str(document["kind"].lower())
+
+
+def _releases(reader: Reader, live: Live, plan: Plan) -> Iterator[Finding]:
+    records = items(reader.get("/api/v1/secrets", labelSelector="owner=helm"))
+    autoscaled = _autoscaled(reader)
+    for release in plan.releases:
+        yield from _release(live, release, records, autoscaled)
 
 
 def _release(

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from muster.drift.finding import ABSENT, Difference, Finding, Path, Thing
+from muster.manifests.aws import kubeconfig as eks_kubeconfig
+from muster.plan import Plan
 from muster.preview import Change, Preview
 
 WORDS = ("refresh", "--preview-only", "--json")
 """What the engine is asked."""
+EKS = "aws:eks/cluster:Cluster"
 KUBERNETES = "kubernetes:"
 PROVIDER = "pulumi:providers:"
 _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
@@ -40,6 +43,14 @@ def without(known: Iterable[Finding], more: Iterable[Finding]) -> list[Finding]:
     """`more` without findings on things that `known` tells of already: the cluster itself says more than the engine."""
     told = {(one.thing.kind, one.thing.namespace, one.thing.name) for one in known}
     return [one for one in more if (one.thing.kind, one.thing.namespace, one.thing.name) not in told]
+
+
+def kubeconfig(preview: Preview, plan: Plan) -> str | None:
+    """The kubeconfig of the stack's own EKS cluster as the state knows it, None where it knows none."""
+    found = next((change.outputs for change in preview.changes if change.kind == EKS), None)
+    if found is None or plan.aws is None:
+        return None
+    return eks_kubeconfig.build(plan.aws.eks, found["endpoint"], found["certificateAuthority"]["data"])
 
 
 def steps(field: str) -> Path:
