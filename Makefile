@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench schema lock clean
+.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench reference docs schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -78,6 +78,12 @@ drill: .venv/ready ## Hurt gangs in every known way on the stack local and see t
 
 bench: .venv/ready ## Measure start, up, no-op and previews, also of prod and as it grows; one JSON line last
 	@.venv/bin/python -m rehearsal.bench
+
+reference: .venv/ready ## Write docs/reference from settings, commands, exit codes and outputs
+	@.venv/bin/python -m local.reference
+
+docs: .venv/ready ## Check the documentation: links, anchors, commands, options, and that the reference is up to date
+	@.venv/bin/python -m local.pages
 
 schema: .venv/ready ## Write the JSON Schema of stack files
 	@.venv/bin/muster schema > infra/muster/stack.schema.json
