@@ -1,0 +1,259 @@
+"""One line on top of a report: safe, needs care or dangerous, and why."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from muster.preview import Change
+from muster.report.impact import NODE_GROUP, Area, Impact, PoolImpact, Touched
+from muster.report.money import Money
+from muster.report.risks import Risks
+
+Level = Literal["safe", "needs care", "dangerous"]
+LEVELS: tuple[Level, ...] = ("safe", "needs care", "dangerous")
+DEARER = 0.2
+"""Growth of the bill, as a part of what it was, from which it needs care."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a verdict is made of. `policies` are sentences on mandatory policies that are broken."""
+
+    changed: Sequence[Change]
+    impact: Impact
+    money: Money | None
+    risks: Risks
+    errors: Sequence[str] = ()
+    policies: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a change is not safe."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The level, and every reason for it, the most serious first."""
+
+    level: Level
+    reasons: tuple[Reason, ...]
+    calm: str
+    """What is said where there is no reason."""
+
+    @property
+    def line(self) -> str:
+        """The one line."""
+        first = self.reasons[0].text if self.reasons else self.calm
+        more = len(self.reasons) - 1
+        return f"{self.level}: {first}" + (f" (and {more} more reason{'s' if more > 1 else ''})" if more > 0 else "")
+
+
+def judge(facts: Facts) -> Verdict:
+    """The verdict by the rules of RULES."""
+    reasons = [Reason(level, text) for level, rule in RULES for text in rule(facts)]
+    level: Level = reasons[0].level if reasons else "safe"
+    return Verdict(level, tuple(reasons), _calm(facts))
+
+
+def _calm(facts: Facts) -> str:
+    if not facts.changed:
+        return "nothing changes"
+    return "nothing that runs is touched"
+
+
+def _failed(facts: Facts) -> Iterable[str]:
+    if facts.errors:
+        yield "the preview failed, so nobody knows what the update would do"
+
+
+LOST: Mapping[Area, str] = {
+    "data": "what is on it is lost",
+    "control plane": "everything in the cluster goes with it",
+    "network": "everything in it goes with it",
+    "CRDs": "every object of its kinds goes with it, jobs too",
+    "namespace": "everything in it goes with it",
+}
+"""What is lost with a thing of an area that is replaced or deleted."""
+CARE: Mapping[Area, str] = {
+    "control plane": "the control plane changes under everything that runs",
+    "network": "the network changes under everything that runs",
+    "platform": "a release that jobs depend on",
+    "CRDs": "a release of CRDs that jobs depend on",
+    "runtime": "jobs that start later get it; those that run go on from their snapshot",
+    "secret": "jobs that run keep the old value until they are run again",
+    "access": "who may use the cluster",
+}
+"""What a change of an area means that loses nothing by itself."""
+DONE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
+
+
+def _losses(facts: Facts) -> Iterable[str]:
+    order = list(LOST)
+    lost = [one for one in facts.impact.touched if one.area in LOST and one.operation in ("replace", "delete")]
+    for one in sorted(lost, key=lambda one: order.index(one.area)):
+        yield f"{_named(one)} is {DONE[one.operation]}: {LOST[one.area]}{_because(one)}"
+
+
+def _named(one: Touched) -> str:
+    noun = {"data": "", "control plane": "", "network": "", "secret": "secret "}.get(one.area, f"{one.area} ")
+    return f"{noun}{one.name}"
+
+
+def _because(one: Touched) -> str:
+    return f" ({one.detail})" if one.detail else ""
+
+
+def _cut_off(facts: Facts) -> Iterable[str]:
+    """Pools that go away under jobs; where nobody could look, jobs that the stack has count as running."""
+    for pool in facts.impact.pools:
+        if pool.what in ("removed", "replaced", "emptied"):
+            running = [job.name for job in facts.impact.jobs if job.pool == pool.pool and job.state == "running"]
+            perhaps = [job.name for job in facts.impact.jobs if job.pool == pool.pool and job.state == "unknown"]
+            if running:
+                yield f"pool {pool.pool} is {pool.what} under {_list(running)}, which run{_s(running)} there"
+            elif perhaps:
+                names = f"{_list(perhaps)} run{_s(perhaps)}"
+                yield f"pool {pool.pool} is {pool.what}, and nobody looked whether {names} there"
+
+
+def _unprotected(facts: Facts) -> Iterable[str]:
+    for one in facts.impact.touched:
+        if one.area == "protection":
+            what = "is protected and would go" if one.operation in ("replace", "delete") else "is protected no more"
+            yield f"{one.name} {what}"
+
+
+def _over_budget(facts: Facts) -> Iterable[str]:
+    money = facts.money
+    if money is not None and money.left is not None and money.left < 0:
+        yield f"${money.after:,.2f}/h is over budget.maxHourlyUsd, ${money.ceiling:,.2f}"
+
+
+def _moved(facts: Facts) -> Iterable[str]:
+    """Pools that lose nodes, if only for a while."""
+    for pool in facts.impact.hurt():
+        yield pool_sentence(pool)
+
+
+def pool_sentence(pool: PoolImpact) -> str:
+    """What becomes of a pool, in one sentence."""
+    count = f"{pool.nodes_before} node{'s' if pool.nodes_before != 1 else ''}"
+    match pool.what:
+        case "removed":
+            return f"pool {pool.pool} is removed: {count} and {pool.gpus_gone} GPUs go"
+        case "replaced":
+            away = f"all {pool.gpus_away} GPUs are away for up to {pool.minutes} min" if pool.gpus_away else count
+            return f"pool {pool.pool} is replaced: {away}"
+        case "emptied":
+            return f"pool {pool.pool} is scaled to zero: {count} and {pool.gpus_gone} GPUs go"
+        case "drained" if pool.gpus_away:
+            return (
+                f"pool {pool.pool}: {count} are replaced one after another, {pool.gpus_away} of {pool.gpus_before} "
+                f"GPUs away at a time, up to {pool.minutes} min in all"
+            )
+        case "drained":
+            return f"pool {pool.pool}: {count} are replaced one after another, the new one first"
+        case "shrunk":
+            return f"pool {pool.pool} shrinks by {pool.nodes_before - pool.nodes_after} nodes: {pool.gpus_gone} GPUs go"
+        case _:
+            return f"pool {pool.pool} has {pool.nodes_after} nodes, {pool.gpus_after} GPUs"
+
+
+def _jobs(facts: Facts) -> Iterable[str]:
+    texts = {
+        "starts again": "starts again from its last checkpoint, or from its beginning",
+        "ends": "ends",
+        "holds the update up": "runs on nodes that would go: the update is refused until it has ended",
+        "is interrupted": "loses its nodes one after another and restarts each time",
+        "loses its nodes": "loses its nodes",
+        "may lose nodes": "may lose a node",
+    }
+    for job in facts.impact.jobs:
+        yield f"job {job.name} ({state_text(job.state)}) {texts[job.what]}"
+
+
+def state_text(state: str) -> str:
+    """The state of a job in words."""
+    return {"unknown": "not looked at", "idle": "has no pods"}.get(state, state)
+
+
+def _careful(facts: Facts) -> Iterable[str]:
+    order = list(CARE)
+    touched = [
+        one
+        for one in facts.impact.touched
+        if one.area in CARE and not (one.area in LOST and one.operation in ("replace", "delete"))
+    ]
+    for one in sorted(touched, key=lambda one: order.index(one.area)):
+        yield f"{_named(one)} is {DONE[one.operation]}: {CARE[one.area]}{_because(one)}"
+
+
+def _spot(facts: Facts) -> Iterable[str]:
+    for risk in facts.risks.pools:
+        if risk.mode == "spot":
+            yield f"pool {risk.pool}: {risk.text}"
+
+
+def _dearer(facts: Facts) -> Iterable[str]:
+    money = facts.money
+    if money is not None and money.before and money.change / money.before > DEARER:
+        yield f"${money.change:,.2f}/h more, {money.change / money.before:.0%} of what it cost"
+    if money is not None and money.over_alarm():
+        yield f"a month of it is more than budget.monthlyUsd, ${money.alarm:,.0f}"
+
+
+def _policies(facts: Facts) -> Iterable[str]:
+    yield from facts.policies
+
+
+NAMED: tuple[str, ...] = (
+    NODE_GROUP,
+    "aws:ec2/launchTemplate:LaunchTemplate",
+    "kubernetes:core/v1:ConfigMap",
+    "kubernetes:core/v1:Node",
+)
+"""Kinds whose replacement is told by what it does to pools and jobs, or that nothing holds on to."""
+
+
+def _others(facts: Facts) -> Iterable[str]:
+    """Whatever else goes."""
+    told = {one.name for one in facts.impact.touched}
+    gone = [
+        change
+        for change in facts.changed
+        if change.operation in ("replace", "delete")
+        and change.kind not in NAMED
+        and change.noun != "TrainJob"
+        and not {change.name, str((change.old.get("metadata") or {}).get("name"))} & told
+    ]
+    for change in gone:
+        yield f"{change.noun} {change.name} is {DONE[change.operation]}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+
+
+def _s(names: Sequence[str]) -> str:
+    return "" if len(names) > 1 else "s"
+
+
+RULES: tuple[tuple[Level, Callable[[Facts], Iterable[str]]], ...] = (
+    ("dangerous", _failed),
+    ("dangerous", _losses),
+    ("dangerous", _cut_off),
+    ("dangerous", _unprotected),
+    ("dangerous", _over_budget),
+    ("needs care", _policies),
+    ("needs care", _moved),
+    ("needs care", _jobs),
+    ("needs care", _careful),
+    ("needs care", _spot),
+    ("needs care", _dearer),
+    ("needs care", _others),
+)
+"""What makes a change dangerous, then what needs care, the most serious first; anything else is safe."""
