@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 from muster import places
+from muster import preview as previews
 from muster import stack as stacks
 from muster.problems import SettingsError
 
@@ -168,9 +169,13 @@ def _environment(name: str, tree: Path, outcome: Outcome, folder: Path) -> None:
     here.become(ROOT)
     with step(f"{name}: preview of the change"):
         preview = folder / "preview.json"
-        preview.write_text(here.run("preview", "--json"))
+        done = here.engine.run("preview", "--json")
+        preview.write_text(done.stdout)
     with step(f"{name}: report and policies"):
         outcome.verdict, outcome.policies = _report(here, preview, folder)
+    if done.returncode != 0:
+        said = previews.load(done.stdout, preview.name).errors or done.stderr.strip().splitlines()
+        raise Problem("\n".join(("the preview of the change failed:", *said)))
     with step(f"{name}: pulumi up of the change"):
         _let_jobs_be_interrupted(here)
         outcome.changes = sum(here.up().values())
@@ -199,7 +204,7 @@ def _report(here: Place, preview: Path, folder: Path) -> tuple[str, int]:
             raise Problem(f"no report could be made: {said}")
     code, said = _muster(here, "check", "--preview", str(preview), "--json", out=folder / "check.json")
     document: Mapping[str, Any] = json.loads((folder / "report.json").read_text())
-    return str(document["verdict"]), code
+    return str(document["verdict"]).replace(" ", "-"), code
 
 
 def _muster(here: Place, *words: str, out: Path | None = None) -> tuple[int, str]:
