@@ -122,6 +122,8 @@ class Kube:
             )
         except ApiException as error:
             raise Unreachable(f"{self._api.configuration.host}: {error.status} {error.reason}") from None
+        except Exception as error:  # as in get
+            raise Unreachable(f"{self._api.configuration.host}: {error}") from None
         return bool(answer.status.allowed)
 
     def forget_release(self, namespace: str, name: str) -> None:

@@ -1,5 +1,6 @@
 """What reading a cluster says when there is none."""
 
+import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -57,3 +58,33 @@ def test_a_log_of_one_json_line_comes_as_it_is(tmp_path: Path) -> None:
         Thread(target=server.handle_request, daemon=True).start()
         cluster = Kube.from_file(kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}"))
         assert cluster.log("training", "one", 1) == ['{"event": "done"}']
+
+
+class Reviews(BaseHTTPRequestHandler):
+    """A double of an API server that allows its user to create namespaces, and nothing else."""
+
+    def do_POST(self) -> None:
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        wanted = {"verb": "create", "group": "", "resource": "namespaces"}
+        answer = {**review, "status": {"allowed": review["spec"]["resourceAttributes"] == wanted}}
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server asks for
+        pass
+
+
+@pytest.mark.parametrize(("resource", "allowed"), [("namespaces", True), ("nodes", False)])
+def test_rights_are_asked_one_by_one(tmp_path: Path, resource: str, allowed: bool) -> None:
+    with HTTPServer(("127.0.0.1", 0), Reviews) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        cluster = Kube.from_file(kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}"))
+        assert cluster.may("create", "", resource) is allowed
+
+
+def test_rights_that_can_t_be_asked_are_named(tmp_path: Path) -> None:
+    cluster = Kube.from_file(kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:1"))
+    with pytest.raises(Unreachable, match=r"https://127\.0\.0\.1:1"):
+        cluster.may("create", "", "namespaces")
