@@ -157,16 +157,16 @@ def _list(kind: str, wanted: list[Any], live: list[Any], path: Path, pointer: st
         else:
             yield Difference(path, wanted, live, pointer)
         return
-    place = {item[name]: index for index, item in enumerate(live)}
+    place = {str(item[name]): index for index, item in enumerate(live)}
     for item in wanted:
         here = (*path, f"[{item[name]}]")
-        if item[name] in place:
-            index = place.pop(item[name])
+        if str(item[name]) in place:
+            index = place.pop(str(item[name]))
             yield from _walk(kind, item, live[index], here, _below(pointer, index))
         else:
             yield Difference(here, item, ABSENT, _below(pointer, "-"))
     for key, index in place.items():
-        if not (path[-1] == "taints" and _begins(str(key), FOREIGN_TAINTS)):
+        if not (path[-1] == "taints" and _begins(key, FOREIGN_TAINTS)):
             yield Difference((*path, f"[{key}]"), ABSENT, live[index], _below(pointer, index))
 
 
@@ -176,7 +176,7 @@ def _merge_key(wanted: list[Any], live: list[Any]) -> str | None:
     if not everything or not all(isinstance(item, Mapping) for item in everything):
         return None
     for key in MERGE_KEYS:
-        if all(key in item for item in everything):
+        if all(isinstance(item.get(key), str | int) for item in everything):
             named = [[item[key] for item in part] for part in (wanted, live)]
             if all(len(set(map(str, names))) == len(names) for names in named):
                 return key

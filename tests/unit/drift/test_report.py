@@ -1,0 +1,90 @@
+"""What is told of drift."""
+
+import io
+
+import pytest
+from muster.drift import report, screen
+from muster.drift.finding import ABSENT, Difference, Finding, Path, Thing
+from rich.console import Console
+
+MAP = Thing("ConfigMap", "a", "stack", "training", resource="configmap")
+MUST = Finding(MAP, Difference(("data", "a.b"), "1", "2", "/data/a.b"))
+HARMLESS = Finding(MAP, Difference(("metadata", "labels", "team"), ABSENT, "x", "/metadata/labels/team"))
+
+
+@pytest.mark.parametrize(
+    ("findings", "blind", "code"),
+    [
+        ([], [], 0),
+        ([HARMLESS], [], 0),
+        ([], ["the cluster: no"], 1),
+        ([HARMLESS], ["the cluster: no"], 1),
+        ([MUST, HARMLESS], [], 4),
+        ([MUST], ["the cluster: no"], 4),
+    ],
+)
+def test_exit_codes(findings: list[Finding], blind: list[str], code: int) -> None:
+    assert report.make("local", findings, blind).code == code
+
+
+def test_the_document_counts_and_puts_first_what_must_be_fixed() -> None:
+    document = report.make("local", [HARMLESS, MUST, MUST]).document()
+    assert (document["mustFix"], document["harmless"], document["blind"]) == (1, 1, [])
+    assert document["drifts"][0] == {
+        "what": "ConfigMap training/a",
+        "field": 'data["a.b"]',
+        "wanted": "1",
+        "found": "2",
+        "severity": "must-fix",
+        "reason": "pods that start from now on read something else",
+        "mend": "kubectl --namespace training patch configmap a --type json"
+        """ --patch '[{"op": "replace", "path": "/data/a.b", "value": "1"}]'""",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ((), ""),
+        (("spec", "containers", "[a]", "image"), "spec.containers[a].image"),
+        (("metadata", "labels", "a.b/c"), 'metadata.labels["a.b/c"]'),
+        (("[0]", "a"), "[0].a"),
+    ],
+)
+def test_fields(path: Path, text: str) -> None:
+    assert report.field(path) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a\n b", "a b"),
+        ({"b": 1, "a": [True]}, '{"a": [true], "b": 1}'),
+        (ABSENT, "nothing"),
+        ("x" * 99, "x" * 59 + "…"),
+    ],
+)
+def test_values(value: object, text: str) -> None:
+    assert report.shown(value) == text
+
+
+def test_nothing_of_a_secret_is_told() -> None:
+    planted = "marked-" + "value"
+    for kinship in ("stack", "release", "cloud"):
+        thing = Thing("Secret", "token", kinship, "training", "r", "r", "secret")
+        for wanted, found in ((planted, "other"), (ABSENT, planted), (planted, ABSENT)):
+            told = report.make("local", [Finding(thing, Difference(("data", "value"), wanted, found, "/data/value"))])
+            assert planted not in repr(told)
+
+
+def test_the_screen_names_thing_field_and_remedy() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=200)
+    console.print(screen.draw(report.make("local", [MUST, HARMLESS], ["the engine: [no] stack"])))
+    console.print(screen.draw(report.make("dev", [])))
+    said = stream.getvalue()
+    assert "ConfigMap training/a" in said
+    assert "kubectl --namespace training patch configmap a --type json" in said
+    assert "not looked at: the engine: [no] stack" in said
+    assert "stack local: 1 to fix, 1 harmless" in said
+    assert "stack dev: no drift" in said
