@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from muster.cli import checkpoints, drift, logs, plan, preflight, render, schema, status, watch
+from muster.cli import checkpoints, doctor, drift, logs, plan, preflight, render, schema, status, watch
 from muster.cli.context import err
 from muster.engine import EngineFailed
 from muster.problems import SettingsError
@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "render": render.show,
     "status": status.show,
     "watch": watch.show,
+    "doctor": doctor.show,
     "logs": logs.show,
     "checkpoints": checkpoints.show,
     "drift": drift.show,

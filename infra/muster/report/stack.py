@@ -87,12 +87,17 @@ def read(cluster: Reader, plan: Plan, *, logs: int | None = LOGS) -> StackView:
 
     `logs` bounds how many logs are read; None looks at every job and reads every log.
     """
+    return examine(cluster, plan, logs)[1]
+
+
+def examine(cluster: Reader, plan: Plan, logs: int | None) -> tuple[Listed, StackView]:
+    """As `read`, with the lists that it was made from. Raises muster.report.reader.Unreachable."""
     with ThreadPoolExecutor(THREADS) as threads:
         listed = _list(cluster, plan, threads)
         found = glance(plan, listed)
         views = list(threads.map(lambda wanted: _look(cluster, *wanted), closer(plan, listed, found, logs)))
     found |= {(view.namespace, view.name): view for view in views}
-    return judge(plan, listed, list(found.values()))
+    return listed, judge(plan, listed, list(found.values()))
 
 
 def _list(cluster: Reader, plan: Plan, threads: ThreadPoolExecutor) -> Listed:

@@ -35,15 +35,16 @@ class Cluster:
 
     def table(self, path: str, **params: str) -> Document | None:
         self.asked.append(f"table {path}")
-        if path not in self._objects:
+        listing = re.sub(r"/namespaces/[^/]+/(\w+)$", r"/\1", path)
+        if listing not in self._objects:
             return None
-        columns = COLUMNS[path.rpartition("/")[2]]
+        columns = COLUMNS.get(path.rpartition("/")[2], ("Name",))
         return {
             "columnDefinitions": [{"name": name} for name in columns],
             "rows": [
                 {"cells": cells(one, columns), "object": {"metadata": one["metadata"]}}
-                for one in self._objects[path]
-                if selected(one, params)
+                for one in self._objects[listing]
+                if selected(one, params) and within(one, path)
             ],
         }
 
