@@ -53,6 +53,8 @@ class Change:
     protected: bool = False
     unprotected: bool = False
     """Whether the update takes the protection away."""
+    protects: bool = False
+    """Whether it is protected after the update."""
 
     @property
     def noun(self) -> str:
@@ -122,6 +124,7 @@ def _change(step: Mapping[str, Any]) -> Change:
         replaces=tuple(step.get("replaceReasons") or ()),
         protected=bool(old.get("protect")),
         unprotected=bool(old.get("protect") and new and not new.get("protect")),
+        protects=bool(new.get("protect")),
     )
 
 
@@ -139,6 +142,7 @@ def _joined(one: Change, other: Change) -> Change:
         replaces=tuple(dict.fromkeys((*one.replaces, *other.replaces))),
         protected=one.protected or other.protected,
         unprotected=one.unprotected or other.unprotected,
+        protects=one.protects or other.protects,
     )
 
 

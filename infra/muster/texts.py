@@ -162,5 +162,10 @@ Timestamp = Annotated[
     Text("a time in UTC such as 2026-12-01T11:30:00Z", moments.PATTERN, moments.valid),
     BeforeValidator(moments.unprinted),
 ]
+Date = Annotated[
+    str,
+    Text("a day such as 2026-12-31", moments.DAY, moments.valid),
+    BeforeValidator(moments.unprinted_day),
+]
 Duration = Annotated[str, Text("a duration above zero such as 90s, 10m or 1h30m", durations.PATTERN, durations.seconds)]
 Scheduler = Annotated[str, Choice(_selectable, tuple(gang.BACKENDS))]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from muster.cli import checkpoints, doctor, drift, logs, plan, preflight, render, schema, status, watch
+from muster.cli import check, checkpoints, doctor, drift, logs, plan, preflight, render, schema, status, watch
 from muster.cli.context import err
 from muster.engine import EngineFailed
 from muster.problems import SettingsError
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "plan": plan.show,
     "preflight": preflight.show,
+    "check": check.show,
     "render": render.show,
     "status": status.show,
     "watch": watch.show,

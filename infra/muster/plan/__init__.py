@@ -8,7 +8,7 @@ from typing import TypeVar
 from muster import gang, names
 from muster.catalog import Catalog
 from muster.catalog.services import Services
-from muster.plan import jobs, pools, releases, runtimes, secrets, volumes
+from muster.plan import jobs, policies, pools, releases, runtimes, secrets, volumes
 from muster.plan.aws import environment
 from muster.plan.aws.parts import AwsPlan
 from muster.plan.inputs import Inputs
@@ -122,6 +122,7 @@ def make(
         jobs=kept,
         warnings=tuple(notes.warnings),
         aws=made_aws,
+        policies=policies.make(settings.policies, now),
     )
 
 

@@ -1,12 +1,13 @@
 """What a plan is made of: every name, number and reference resolved, nothing left to look up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from muster.catalog import InstanceType
 from muster.gang import Backend
 from muster.plan.aws.parts import AwsPlan
+from muster.plan.policies import PoliciesPlan
 from muster.plan.taints import TaintPlan
 
 Document = Mapping[str, Any]
@@ -237,3 +238,4 @@ class Plan:
     jobs: tuple[JobPlan, ...]
     warnings: tuple[str, ...]
     aws: AwsPlan | None = None
+    policies: PoliciesPlan = field(default_factory=PoliciesPlan)

@@ -24,6 +24,7 @@ from muster.settings.aws import (
     Spot,
 )
 from muster.settings.model import Model
+from muster.settings.policies import Policies
 from muster.settings.secrets import Sealed
 from muster.texts import (
     AbsolutePath,
@@ -65,6 +66,7 @@ __all__ = [
     "OnDemand",
     "OwnNetwork",
     "Platform",
+    "Policies",
     "Pool",
     "Reserved",
     "Resources",
@@ -354,6 +356,8 @@ class Settings(Model):
     """Training jobs by name."""
     budget: Budget = Budget()
     """What the stack may cost."""
+    policies: Policies = Policies()
+    """What `muster check` asks of the stack."""
 
     @property
     def enabled_jobs(self) -> Mapping[str, Job]:

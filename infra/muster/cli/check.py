@@ -1,0 +1,40 @@
+"""`muster check`: whether a stack keeps the policies."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+
+from muster import policy
+from muster.cli.context import AsJson, Stack, err, out, planned, previewed
+
+
+def show(
+    stack: Stack = "local",
+    preview: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Output of: pulumi preview --json --show-sames; - for stdin."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the stack by the policies, as it would be after an update; without --preview the engine is asked now.
+
+    Exit code 0: nothing, or advice and exemptions alone. 1: a mandatory rule is broken, or the preview failed.
+    """
+    made, seen = planned(stack), previewed(stack, preview)
+    findings = policy.of_preview(seen, made)
+    if as_json:
+        rows = [{**dataclasses.asdict(one), "exempted_until": _day(one)} for one in findings]
+        typer.echo(json.dumps({"stack": stack, "findings": rows, "errors": seen.errors}))
+    else:
+        from muster.policy import screen  # noqa: PLC0415 - only here
+
+        out.print(screen.draw(findings))
+        for error in seen.errors:
+            err.print(f"the preview failed, so not everything was judged: {error}", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if seen.errors or any(one.blocks for one in findings) else 0)
+
+
+def _day(finding: policy.Finding) -> str | None:
+    return finding.exempted_until.isoformat() if finding.exempted_until else None

@@ -1,0 +1,243 @@
+"""Every policy: its name, how serious it is, what it protects from and what to do. One row a rule."""
+
+from collections.abc import Mapping
+
+from muster.policy import bill, data, identity, jobs, machines, network, pods
+from muster.policy.parts import Context, Exemption, Finding, Resource, Rule
+
+__all__ = ["RULES", "Context", "Exemption", "Finding", "Resource", "Rule"]
+
+_AWS = "https://docs.aws.amazon.com"
+_KUBERNETES = "https://kubernetes.io/docs"
+_BEST_PRACTICES = f"{_AWS}/eks/latest/best-practices"
+_ECR_TAGS = f"{_AWS}/AmazonECR/latest/userguide/image-tag-mutability.html"
+
+_ROWS = (
+    Rule(
+        "api-server-not-public",
+        "mandatory",
+        "one leaked credential is enough to use the cluster",
+        "name your networks in cluster.access.publicCidrs, or none",
+        f"{_AWS}/eks/latest/userguide/cluster-endpoint.html",
+        each=network.api_server,
+    ),
+    Rule(
+        "no-open-ingress",
+        "mandatory",
+        "scanners find it within minutes",
+        "let in a security group, or a network of your own",
+        f"{_AWS}/securityhub/latest/userguide/ec2-controls.html#ec2-18",
+        each=network.open_ingress,
+    ),
+    Rule(
+        "no-public-addresses",
+        "mandatory",
+        "nodes need none, they go out by NAT or endpoints",
+        "leave nodes in private subnets, without an address of their own",
+        f"{_BEST_PRACTICES}/subnets.html",
+        each=network.public_addresses,
+    ),
+    Rule(
+        "no-public-services",
+        "mandatory",
+        "a model or a dashboard is open to the internet",
+        "take ClusterIP, annotate it as internal, or name loadBalancerSourceRanges",
+        "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/",
+        each=network.public_services,
+    ),
+    Rule(
+        "fabric-security-group",
+        "mandatory",
+        "EFA drops everything else, and NCCL hangs",
+        "put the interface into a group with a rule in and a rule out, all traffic, to the group itself",
+        f"{_AWS}/AWSEC2/latest/UserGuide/efa-start.html",
+        together=network.fabric_groups,
+    ),
+    Rule(
+        "efa-single-zone",
+        "mandatory",
+        "EFA traffic doesn't leave its subnet's zone",
+        "give the pool one zone, and a second zone a pool of its own",
+        f"{_AWS}/AWSEC2/latest/UserGuide/efa.html",
+        together=machines.efa_zones,
+    ),
+    Rule(
+        "disks-encrypted",
+        "mandatory",
+        "a snapshot shared by mistake gives the data away",
+        'set encrypted: "true"',
+        f"{_AWS}/ebs/latest/userguide/ebs-encryption.html",
+        each=machines.disks,
+    ),
+    Rule(
+        "imdsv2",
+        "mandatory",
+        "a pod can take the node's rights",
+        "set httpTokens: required and httpPutResponseHopLimit: 1",
+        f"{_BEST_PRACTICES}/identity-and-access-management.html",
+        each=machines.metadata,
+    ),
+    Rule(
+        "no-spot-in-production",
+        "mandatory",
+        "AWS takes them back with two minutes' notice",
+        "take on-demand, a reservation or a capacity block",
+        f"{_AWS}/AWSEC2/latest/UserGuide/spot-interruptions.html",
+        together=machines.spot_in_production,
+    ),
+    Rule(
+        "spot-needs-checkpoints",
+        "mandatory",
+        "one machine taken back loses the whole run",
+        "give the job checkpoints: {storage: NAME}",
+        f"{_AWS}/AWSEC2/latest/UserGuide/spot-interruptions.html",
+        together=jobs.spot_without_checkpoints,
+    ),
+    Rule(
+        "secrets-customer-key",
+        "advisory",
+        "its use is in no log of yours, and you can't withdraw it",
+        "name a KMS key in cluster.kmsKey; it can't be taken away later",
+        f"{_AWS}/eks/latest/userguide/envelope-encryption.html",
+        each=data.cluster_key,
+    ),
+    Rule(
+        "audit-log",
+        "mandatory",
+        "nobody can tell who deleted what",
+        "add audit to enabledClusterLogTypes",
+        f"{_AWS}/securityhub/latest/userguide/eks-controls.html#eks-8",
+        each=data.audit_log,
+    ),
+    Rule(
+        "log-retention",
+        "mandatory",
+        "they cost for ever, or are gone when they are needed",
+        "set cluster.logRetentionDays, in production to 365 or more",
+        f"{_AWS}/securityhub/latest/userguide/cloudwatch-controls.html#cloudwatch-16",
+        together=data.log_retention,
+    ),
+    Rule(
+        "protect-in-production",
+        "mandatory",
+        "one wrong command takes it away with all it holds",
+        "leave cluster.protect on, which protects it",
+        "https://www.pulumi.com/docs/iac/concepts/options/protect/",
+        together=data.protection,
+    ),
+    Rule(
+        "registry-tags-immutable",
+        "mandatory",
+        "a pinned image is another one tomorrow",
+        "set imageTagMutability: IMMUTABLE",
+        _ECR_TAGS,
+        each=data.movable_tags,
+    ),
+    Rule(
+        "iam-no-wildcards",
+        "mandatory",
+        "whoever gets into one pod gets into the account",
+        "name the actions and the resources",
+        f"{_AWS}/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
+        each=identity.everything,
+    ),
+    Rule(
+        "trust-not-open",
+        "mandatory",
+        "an account of anybody's can use it",
+        "name the service or the role that may take it",
+        f"{_AWS}/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+        each=identity.open_trust,
+    ),
+    Rule(
+        "images-pinned",
+        "mandatory",
+        "nodes of one gang can run different code",
+        "name a tag that doesn't move, or a digest",
+        f"{_KUBERNETES}/concepts/containers/images/",
+        each=pods.floating_images,
+    ),
+    Rule(
+        "images-from-allowed-registries",
+        "mandatory",
+        "nobody here has looked at what is in it",
+        "take it from a registry in policies.allowedRegistries, for instance through platform.mirror",
+        f"{_BEST_PRACTICES}/image-security.html",
+        together=pods.foreign_images,
+    ),
+    Rule(
+        "charts-pinned",
+        "mandatory",
+        "a preview depends on a server, and a changed chart slips in",
+        "name a folder of the materialised charts and no version",
+        "https://helm.sh/docs/topics/provenance/",
+        each=pods.floating_charts,
+    ),
+    Rule(
+        "gang-for-many-nodes",
+        "mandatory",
+        "half of its pods hold GPUs and wait for the other half",
+        "set spec.podGroupPolicy in the runtime",
+        "https://www.kubeflow.org/docs/components/trainer/operator-guides/job-scheduling/overview/",
+        together=jobs.gangless,
+    ),
+    Rule(
+        "gpu-requests-equal-limits",
+        "mandatory",
+        "devices can't be shared beyond what is requested, so Kubernetes refuses the pod",
+        "write the same number in requests and limits",
+        f"{_KUBERNETES}/tasks/manage-gpus/scheduling-gpus/",
+        each=pods.devices,
+    ),
+    Rule(
+        "pods-unprivileged",
+        "mandatory",
+        "who gets into it owns the node and all pods there",
+        "leave privileges to the operators' namespaces: gpu-operator, kube-system",
+        f"{_KUBERNETES}/concepts/security/pod-security-standards/#baseline",
+        each=pods.privileges,
+    ),
+    Rule(
+        "pods-off-the-host",
+        "mandatory",
+        "it sees other pods' data and traffic",
+        "mount a claim, and use the pod's own network",
+        f"{_KUBERNETES}/concepts/security/pod-security-standards/#baseline",
+        together=pods.host_access,
+    ),
+    Rule(
+        "no-secrets-in-the-clear",
+        "mandatory",
+        "everybody who may read the cluster or the state reads it, so it must be revoked",
+        "put it into muster:secrets and name it in the job's secrets",
+        "https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns",
+        each=pods.plain_secrets,
+    ),
+    Rule(
+        "required-tags",
+        "mandatory",
+        "nobody can tell whose bill it is",
+        "add it to cluster.tags",
+        f"{_AWS}/whitepapers/latest/tagging-best-practices/tagging-best-practices.html",
+        together=bill.tags,
+    ),
+    Rule(
+        "cost-ceiling",
+        "mandatory",
+        "one digit too many in a pool costs as much as a car",
+        "set budget.maxHourlyUsd, and stay below it",
+        f"{_AWS}/wellarchitected/latest/cost-optimization-pillar/welcome.html",
+        together=bill.ceiling,
+    ),
+    Rule(
+        "cost-alarm",
+        "advisory",
+        "what was forgotten is found on the bill",
+        "set budget.monthlyUsd and budget.alarmEmails",
+        f"{_AWS}/cost-management/latest/userguide/budgets-managing-costs.html",
+        together=bill.alarm,
+    ),
+)
+
+RULES: Mapping[str, Rule] = {rule.name: rule for rule in _ROWS}
+"""Every rule by name, in the order in which people are told."""
