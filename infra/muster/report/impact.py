@@ -13,6 +13,7 @@ from muster.report.occupancy import Gang, Occupancy
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 NODE = "kubernetes:core/v1:Node"
 TRAINJOB = "TrainJob"
 RUNTIMES = ("ClusterTrainingRuntime", "TrainingRuntime")
@@ -37,7 +38,17 @@ HURTFUL: tuple[PoolWhat, ...] = ("removed", "replaced", "emptied", "drained", "s
 JobWhat = Literal["ends", "starts again", "loses its nodes", "is interrupted", "may lose nodes", "holds the update up"]
 JobState = Literal["running", "queued", "idle", "unknown"]
 Area = Literal[
-    "control plane", "network", "data", "CRDs", "namespace", "protection", "platform", "runtime", "secret", "access"
+    "control plane",
+    "network",
+    "data",
+    "CRDs",
+    "namespace",
+    "protection",
+    "platform",
+    "runtime",
+    "mount",
+    "secret",
+    "access",
 ]
 AREAS: Mapping[str, Area] = {
     "aws:eks/cluster:Cluster": "control plane",
@@ -45,8 +56,7 @@ AREAS: Mapping[str, Area] = {
     "aws:ec2/subnet:Subnet": "network",
     "aws:fsx/lustreFileSystem:LustreFileSystem": "data",
     "aws:ecr/repository:Repository": "data",
-    "kubernetes:core/v1:PersistentVolumeClaim": "data",
-    "kubernetes:core/v1:PersistentVolume": "data",
+    "kubernetes:core/v1:PersistentVolume": "mount",
     "kubernetes:core/v1:Namespace": "namespace",
     "kubernetes:core/v1:Secret": "secret",
     "aws:eks/accessEntry:AccessEntry": "access",
@@ -323,6 +333,10 @@ def _touched(changes: Iterable[Change]) -> Iterable[Touched]:
 
 
 def _area(change: Change) -> Area | None:
+    if change.kind == CLAIM:
+        # A volume that a claim names is kept when the claim goes; one that was made for it goes with it.
+        # https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming
+        return "mount" if (change.old.get("spec") or {}).get("volumeName") else "data"
     if change.noun in RUNTIMES:
         return "runtime"
     if change.kind == RELEASE:
@@ -337,11 +351,12 @@ def _called(change: Change) -> str:
 
 
 def _detail(change: Change) -> str:
-    """Versions before and after, where they differ; else which inputs do."""
+    """Versions before and after, where they differ; else why it is replaced, or which inputs of AWS's differ."""
     pairs = [(side.get("version") or side.get("chart")) for side in (change.old, change.new)]
     if change.operation == "update" and pairs[0] != pairs[1] and all(pairs):
         return f"{_short(pairs[0])} to {_short(pairs[1])}"
-    return ", ".join(change.replaces or sorted({_root(path) for path in change.fields}))
+    inputs = sorted({_root(path) for path in change.fields})
+    return ", ".join(change.replaces or (() if change.kind.startswith("kubernetes:") else inputs))
 
 
 def _short(found: Any) -> str:

@@ -84,10 +84,20 @@ CARE: Mapping[Area, str] = {
     "platform": "a release that jobs depend on",
     "CRDs": "a release of CRDs that jobs depend on",
     "runtime": "jobs that start later get it; those that run go on from their snapshot",
+    "mount": "no pod can mount it while it is away; what is on it stays",
     "secret": "jobs that run keep the old value until they are run again",
     "access": "who may use the cluster",
 }
 """What a change of an area means that loses nothing by itself."""
+NOUNS: Mapping[Area, str] = {
+    "CRDs": "release ",
+    "namespace": "namespace ",
+    "platform": "release ",
+    "runtime": "runtime ",
+    "mount": "volume ",
+    "secret": "secret ",
+}
+"""What the names of an area are names of, where they don't say it."""
 DONE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 
 
@@ -99,8 +109,7 @@ def _losses(facts: Facts) -> Iterable[str]:
 
 
 def _named(one: Touched) -> str:
-    noun = {"data": "", "control plane": "", "network": "", "secret": "secret "}.get(one.area, f"{one.area} ")
-    return f"{noun}{one.name}"
+    return f"{NOUNS.get(one.area, '')}{one.name}"
 
 
 def _because(one: Touched) -> str:
@@ -111,13 +120,14 @@ def _cut_off(facts: Facts) -> Iterable[str]:
     """Pools that go away under jobs; where nobody could look, jobs that the stack has count as running."""
     for pool in facts.impact.pools:
         if pool.what in ("removed", "replaced", "emptied"):
+            done = "scaled to zero" if pool.what == "emptied" else pool.what
             running = [job.name for job in facts.impact.jobs if job.pool == pool.pool and job.state == "running"]
             perhaps = [job.name for job in facts.impact.jobs if job.pool == pool.pool and job.state == "unknown"]
             if running:
-                yield f"pool {pool.pool} is {pool.what} under {_list(running)}, which run{_s(running)} there"
+                yield f"pool {pool.pool} is {done} under {_list(running)}, which run{_s(running)} there"
             elif perhaps:
                 names = f"{_list(perhaps)} run{_s(perhaps)}"
-                yield f"pool {pool.pool} is {pool.what}, and nobody looked whether {names} there"
+                yield f"pool {pool.pool} is {done}, and nobody looked whether {names} there"
 
 
 def _unprotected(facts: Facts) -> Iterable[str]:
@@ -158,7 +168,7 @@ def pool_sentence(pool: PoolImpact) -> str:
         case "drained":
             return f"pool {pool.pool}: {count} are replaced one after another, the new one first"
         case "shrunk":
-            return f"pool {pool.pool} shrinks by {pool.nodes_before - pool.nodes_after} nodes: {pool.gpus_gone} GPUs go"
+            return f"pool {pool.pool} shrinks from {pool.nodes_before} to {pool.nodes_after}: {pool.gpus_gone} GPUs go"
         case _:
             return f"pool {pool.pool} has {pool.nodes_after} nodes, {pool.gpus_after} GPUs"
 
@@ -201,7 +211,7 @@ def _spot(facts: Facts) -> Iterable[str]:
 def _dearer(facts: Facts) -> Iterable[str]:
     money = facts.money
     if money is not None and money.before and money.change / money.before > DEARER:
-        yield f"${money.change:,.2f}/h more, {money.change / money.before:.0%} of what it cost"
+        yield f"it costs {money.change / money.before:.0%} more, ${money.change:,.2f}/h"
     if money is not None and money.over_alarm():
         yield f"a month of it is more than budget.monthlyUsd, ${money.alarm:,.0f}"
 
