@@ -32,6 +32,8 @@ VERSION = "7.51.1"
 """The provider that it stands in for: pulumi-aws in pyproject.toml."""
 GROUP = refusals.GROUP
 POLL_S = 0.2
+Keys = tuple[str, ...]
+"""Keys down to a value."""
 DISRUPTIVE = ("version", "releaseVersion", "launchTemplate")
 
 
@@ -92,11 +94,18 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         rule = self._rule(request.urn)
         old, new = _plain(request.old_inputs), _plain(request.news)
         changed = sorted(_changed(old, new))
-        replaces = sorted({path for path in changed for stem in rule.replace if _below(path, stem)})
+        replaces = [path for path in changed if any(_below(".".join(path), stem) for stem in rule.replace)]
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=sorted({path.split(".")[0] for path in changed}),
-            replaces=sorted({path.split(".")[0] for path in replaces}),
+            diffs=sorted({path[0] for path in changed}),
+            replaces=sorted({path[0] for path in replaces}),
+            detailedDiff={
+                _property_path(path): provider_pb2.PropertyDiff(
+                    kind=_kind_of_change(old, new, path, replaces=path in replaces), inputDiff=True
+                )
+                for path in changed
+            },
+            hasDetailedDiff=True,
         )
 
     def Create(self, request: Any, context: Any) -> Any:
@@ -372,14 +381,29 @@ def _kind(urn: str) -> str:
     return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
-def _changed(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Dotted paths at which two values differ; a list counts as a whole, apart from lists of one map."""
+def _changed(old: Any, new: Any, path: Keys = ()) -> Iterator[Keys]:
+    """Paths at which two values differ; a list counts as a whole."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in old.keys() | new.keys():
             if not key.startswith("__"):
-                yield from _changed(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+                yield from _changed(old.get(key), new.get(key), (*path, key))
     elif old != new:
         yield path
+
+
+def _property_path(path: Keys) -> str:
+    """https://www.pulumi.com/docs/iac/concepts/options/ignorechanges/#property-paths."""
+    text = "".join(f'["{key}"]' if "." in key else f".{key}" for key in path)
+    return text.removeprefix(".")
+
+
+def _kind_of_change(old: Any, new: Any, path: Keys, *, replaces: bool) -> Any:
+    """What becomes of the value at a path, as the protocol names it."""
+    for key in path[:-1]:
+        old, new = (value.get(key) if isinstance(value, dict) else None for value in (old, new))
+    had, has = (isinstance(value, dict) and value.get(path[-1]) is not None for value in (old, new))
+    word = "UPDATE" if had and has else "ADD" if has else "DELETE"
+    return provider_pb2.PropertyDiff.Kind.Value(f"{word}_REPLACE" if replaces else word)
 
 
 def _below(path: str, stem: str) -> bool:
