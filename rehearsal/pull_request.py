@@ -241,7 +241,7 @@ def comment(document: Mapping[str, Any], reports: Mapping[str, str]) -> str:
         if found["problem"]:
             lines += [f"### {name} can't be rehearsed to its end", "", _quoted(found["problem"]), ""]
         if name in reports:
-            lines += [f"### {name}", "", reports[name].strip(), ""]
+            lines += [reports[name].strip(), ""]
     return "\n".join(lines)
 
 

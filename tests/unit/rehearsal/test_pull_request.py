@@ -62,7 +62,7 @@ def test_nothing_that_changes_is_said() -> None:
 def test_the_comment_holds_what_was_found_and_each_report() -> None:
     broken = Outcome(changes=0, policies=None, problem="pulumi preview of prod failed:\n<b>no</b>")
     document = Result("abc", {"dev": CARE, "prod": broken}, ("old",)).document()
-    assert comment(document, {"dev": "**needs care**: a node drain\n"}) == (
+    assert comment(document, {"dev": "## dev: needs care: a node drain\n"}) == (
         "## Rehearsal: dangerous, failed\n"
         "\n"
         "| environment | verdict | up | up again | left behind | policies |\n"
@@ -72,9 +72,7 @@ def test_the_comment_holds_what_was_found_and_each_report() -> None:
         "\n"
         "The stack file of old is gone. That destroys nothing: `make down STACK=old` does, before.\n"
         "\n"
-        "### dev\n"
-        "\n"
-        "**needs care**: a node drain\n"
+        "## dev: needs care: a node drain\n"
         "\n"
         "### prod can't be rehearsed to its end\n"
         "\n"
