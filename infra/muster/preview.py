@@ -147,10 +147,10 @@ def _joined(one: Change, other: Change) -> Change:
 
 
 def _said(diagnostics: Iterable[Mapping[str, Any]], severity: str) -> Iterable[str]:
-    """Messages of a severity, without the terminal's colour marks `<{%reset%}>`."""
+    """Messages of a severity, without its name in front and the terminal's colour marks `<{%reset%}>`."""
     for one in diagnostics:
         if one.get("severity") == severity:
             text = str(one.get("message", ""))
             while (start := text.find("<{%")) >= 0 and (end := text.find("%}>", start)) >= 0:
                 text = text[:start] + text[end + 3 :]
-            yield text.strip()
+            yield text.strip().removeprefix(f"{severity}: ")

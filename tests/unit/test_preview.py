@@ -43,7 +43,7 @@ def test_the_stack_itself_gives_the_outputs_before() -> None:
                 step("create", "parent", "x:y:Z$aws:ec2/vpc:Vpc"),
             ],
             "diagnostics": [
-                {"severity": "warning", "message": "<{%fg 3%}>a doubt<{%reset%}>\n"},
+                {"severity": "warning", "message": "<{%fg 3%}>warning: <{%reset%}>a doubt<{%reset%}>\n"},
                 {"severity": "info", "message": "a line"},
             ],
         }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from muster.cli import check, checkpoints, doctor, drift, logs, plan, preflight, render, schema, status, watch
+from muster.cli import check, checkpoints, doctor, drift, logs, plan, preflight, render, report, schema, status, watch
 from muster.cli.context import err
 from muster.engine import EngineFailed
 from muster.problems import SettingsError
@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "preflight": preflight.show,
     "check": check.show,
     "render": render.show,
+    "report": report.show,
     "status": status.show,
     "watch": watch.show,
     "doctor": doctor.show,

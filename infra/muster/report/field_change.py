@@ -1,7 +1,7 @@
 """What differs in a resource, field by field, as a report may show it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,41 @@ class FieldChange:
 
     @property
     def hidden(self) -> bool:
-        """Whether the values are not shown."""
+        """Whether the values are not shown, or are the same in few characters."""
         return self.before == self.after
 
 
 def of(change: Change) -> tuple[FieldChange, ...]:
-    """Fields of a resource that differ, in the order of their paths."""
-    return tuple(_field(change, path) for path in change.fields)
+    """Fields of a resource that differ, as deep as they can be told, in the order of their paths."""
+    deepest = [path for path in change.fields if not any(_is_below(other, path) for other in change.fields)]
+    return tuple(found for path in deepest for found in _fields(change, path))
 
 
-def _field(change: Change, path: str) -> FieldChange:
+def _is_below(path: str, other: str) -> bool:
+    return path.startswith((f"{other}.", f"{other}["))
+
+
+def _fields(change: Change, path: str) -> Iterable[FieldChange]:
     steps = [_key(*found) for found in _STEP.findall(path)]
     (before, one), (after, other) = _walk(change.old, steps), _walk(change.new, steps)
-    kept = change.noun == SECRET or one or other
-    return FieldChange(path, veil.value(before, secret=kept), veil.value(after, secret=kept))
+    return _differences(path, before, after, secret=change.noun == SECRET or one or other)
+
+
+def _differences(path: str, before: Any, after: Any, *, secret: bool) -> Iterable[FieldChange]:
+    """What differs below a path; a map on both sides key by key, a list of one length item by item."""
+    match before, after:
+        case (Mapping(), Mapping()) if not secret:
+            hidden = any(veil.is_secret_key(str(side.get("name", ""))) for side in (before, after))
+            for key in dict.fromkeys((*before, *after)):
+                if before.get(key) != after.get(key):
+                    held = hidden or veil.is_secret_key(str(key))
+                    yield from _differences(f"{path}.{key}", before.get(key), after.get(key), secret=held)
+        case (list(), list()) if not secret and len(before) == len(after):
+            for index, (one, other) in enumerate(zip(veil.clean(before), veil.clean(after), strict=True)):
+                if before[index] != after[index]:
+                    yield from _differences(f"{path}[{index}]", one, other, secret=False)
+        case _:
+            yield FieldChange(path, veil.value(before, secret=secret), veil.value(after, secret=secret))
 
 
 def _key(quoted: str, index: str, plain: str) -> str | int:

@@ -248,23 +248,28 @@ def _jobs(
     """Jobs that are hit, each once, by the worst that happens to it."""
     declared = _declared(preview.changes)
     hurt = {pool.pool: pool for pool in pools if pool.what in HURTFUL}
-    seen: dict[str, JobImpact] = {}
+    there = declared if occupancy.unseen else {gang.name: gang.pool for gang in occupancy.gangs.values()}
+    found = {
+        name: JobImpact(
+            name,
+            _state(name, occupancy),
+            _hit(hurt[pool], occupancy.gangs.get(name), interruptible=pool in interruptible),
+            pool,
+        )
+        for name, pool in there.items()
+        if pool in hurt
+    }
     for change in preview.changes:
         if change.noun == TRAINJOB and change.operation in ("replace", "delete"):
             name = _job_name(change.old)
             what: JobWhat = "ends" if change.operation == "delete" else "starts again"
-            seen[name] = JobImpact(name, _state(name, occupancy), what, declared.get(name, ""))
-    there = {gang.name: gang.pool for gang in occupancy.gangs.values()}
-    if occupancy.unseen:
-        there = declared
-    for name, pool in there.items():
-        if pool in hurt and name not in seen:
-            gang = occupancy.gangs.get(name)
-            seen[name] = JobImpact(name, _state(name, occupancy), _hit(hurt[pool], gang, pool in interruptible), pool)
-    return sorted(seen.values(), key=lambda job: (job.state != "running", job.name))
+            # Nodes are updated before jobs are replaced or deleted, so one that holds them up holds up everything.
+            if name not in found or found[name].what != "holds the update up":
+                found[name] = JobImpact(name, _state(name, occupancy), what, declared.get(name, ""))
+    return sorted(found.values(), key=lambda job: (job.state != "running", job.name))
 
 
-def _hit(pool: PoolImpact, gang: Gang | None, interruptible: bool) -> JobWhat:
+def _hit(pool: PoolImpact, gang: Gang | None, *, interruptible: bool) -> JobWhat:
     """What becomes of a job on a pool that loses nodes.
 
     An update that takes nodes from a running job is refused, unless the pool says interruptJobs; a replacement or

@@ -130,8 +130,11 @@ def _money(report: ChangeReport, rows: int) -> Iterable[str]:
     if bill is None:
         return
     yield "### Cost"
-    change = f"{_signed(bill.change)}/h, {_signed(bill.monthly, 0)}/month"
-    yield f"${bill.before:,.2f}/h → ${bill.after:,.2f}/h: {change}, at on-demand prices of {bill.date}."
+    told = f"${bill.after:,.2f}/h, as before"
+    if round(bill.change, 2):
+        change = f"{_signed(bill.change)}/h, {_signed(bill.monthly, 0)}/month"
+        told = f"${bill.before:,.2f}/h → ${bill.after:,.2f}/h: {change}"
+    yield f"{told}, at on-demand prices of {bill.date}."
     if bill.ceiling is not None and bill.left is not None:
         yield f"The ceiling is ${bill.ceiling:,.2f}/h; ${bill.left:,.2f}/h of it are left."
     if bill.alarm is not None:

@@ -169,8 +169,10 @@ def pool_sentence(pool: PoolImpact) -> str:
             return f"pool {pool.pool}: {count} are replaced one after another, the new one first"
         case "shrunk":
             return f"pool {pool.pool} shrinks from {pool.nodes_before} to {pool.nodes_after}: {pool.gpus_gone} GPUs go"
-        case _:
-            return f"pool {pool.pool} has {pool.nodes_after} nodes, {pool.gpus_after} GPUs"
+        case "grown":
+            return f"pool {pool.pool} grows from {pool.nodes_before} to {pool.nodes_after}"
+        case "new":
+            return f"pool {pool.pool} is new: {pool.nodes_after} node{'s' if pool.nodes_after != 1 else ''}"
 
 
 def _jobs(facts: Facts) -> Iterable[str]:
