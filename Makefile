@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench reference docs schema lock clean
+.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench reference docs policy-pack schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -85,6 +85,11 @@ reference: .venv/ready ## Write docs/reference from settings, commands, exit cod
 docs: .venv/ready ## Check the documentation: links, anchors, commands, options, and that the reference is up to date
 	@.venv/bin/python -m local.pages
 
+policy-pack: policies/.venv/ready ## Set up the policies as a Pulumi policy pack: pulumi preview --policy-pack policies
+
+policies/.venv/ready: policies/requirements.lock policies/bootstrap
+	@policies/bootstrap $(PYTHON)
+
 schema: .venv/ready ## Write the JSON Schema of stack files
 	@.venv/bin/muster schema > infra/muster/stack.schema.json
 
@@ -93,4 +98,4 @@ lock: .venv/ready ## Pin the Python packages again, with hashes
 
 clean: .venv/ready ## Stop everything and remove caches and virtual environment
 	@$(RUN) clean
-	@rm -rf .venv charts
+	@rm -rf .venv policies/.venv charts

@@ -7,21 +7,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from muster.policy import exemptions
-from muster.policy.rules import RULES, Context, Exemption, Finding, Resource
+from muster.policy.rules import RULES, Context, Exemption, Finding, Resource, Rule
 from muster.preview import Change, Preview
 
 if TYPE_CHECKING:  # settings name the rules, and a plan is made of settings
     from muster.plan import Plan
 
-__all__ = ["RULES", "Context", "Exemption", "Finding", "Resource", "context", "judge", "of_preview"]
+__all__ = ["RULES", "Context", "Exemption", "Finding", "Resource", "context", "findings", "judge", "of_preview"]
 
 
 def judge(resources: Sequence[Resource], found: Context) -> tuple[Finding, ...]:
-    """Every finding, rule by rule; those that are exempted say until when."""
-    findings = [
-        rule.finding(breach, found.stack) for rule in RULES.values() for breach in rule.breaches(resources, found)
-    ]
-    return tuple(exemptions.apply(findings, found.exemptions))
+    """Every finding, rule by rule, then what is to be said of the exemptions themselves."""
+    broken = [one for rule in RULES.values() for one in findings(rule, resources, found)]
+    return (*broken, *exemptions.stale(broken, found.exemptions))
+
+
+def findings(rule: Rule, resources: Sequence[Resource], found: Context) -> tuple[Finding, ...]:
+    """Findings of one rule; those that are exempted say until when."""
+    broken = [rule.finding(breach, found.stack) for breach in rule.breaches(resources, found)]
+    return tuple(exemptions.covered(one, found.exemptions) for one in broken)
 
 
 def of_preview(preview: Preview, plan: "Plan") -> tuple[Finding, ...]:

@@ -11,9 +11,14 @@ EXPIRED, UNUSED = "exemption-expired", "exemption-unused"
 SOURCE = "policies.exemptions"
 
 
-def apply(findings: Sequence[Finding], exemptions: Sequence[Exemption]) -> Iterator[Finding]:
-    """The findings, those that an exemption covers with its last day, then what is to be said of the exemptions."""
-    yield from (_covered(finding, exemptions) for finding in findings)
+def covered(finding: Finding, exemptions: Sequence[Exemption]) -> Finding:
+    """The finding, with the last day of the exemptions that cover it."""
+    days = [one.until for one in exemptions if not one.expired and _covers(one, finding)]
+    return dataclasses.replace(finding, exempted_until=max(days)) if days else finding
+
+
+def stale(findings: Sequence[Finding], exemptions: Sequence[Exemption]) -> Iterator[Finding]:
+    """What is to be said of the exemptions themselves: those past their day, and those that cover nothing."""
     for exemption in exemptions:
         key = f"{SOURCE}.{exemption.name}"
         if exemption.expired:
@@ -22,11 +27,6 @@ def apply(findings: Sequence[Finding], exemptions: Sequence[Exemption]) -> Itera
         elif not any(_covers(exemption, finding) for finding in findings):
             reason = f"{key} covers nothing: no such resource breaks {exemption.rule}"
             yield Finding(UNUSED, "advisory", exemption.resource, reason, "take it away")
-
-
-def _covered(finding: Finding, exemptions: Sequence[Exemption]) -> Finding:
-    days = [one.until for one in exemptions if not one.expired and _covers(one, finding)]
-    return dataclasses.replace(finding, exempted_until=max(days)) if days else finding
 
 
 def _covers(exemption: Exemption, finding: Finding) -> bool:
