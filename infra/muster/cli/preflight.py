@@ -20,9 +20,14 @@ def show(
     stack: Stack = "local",
     as_json: AsJson = False,
     strict: Annotated[bool, typer.Option("--strict", help="Code 2 when something could not be checked.")] = False,
-    iam_policy: Annotated[bool, typer.Option("--iam-policy", help="Print the IAM policy that it needs.")] = False,
+    iam_policy: Annotated[
+        bool, typer.Option("--iam-policy", help="Print the IAM policy that it needs; asks nothing.")
+    ] = False,
 ) -> None:
-    """Ask AWS, the cluster and the checkout whether a stack can come up; costs nothing, changes nothing."""
+    """Ask AWS, the cluster and the checkout whether a stack can come up; costs nothing, changes nothing.
+
+    Exit code 0: nothing would fail. 1: something would. 2: with --strict, something could not be checked.
+    """
     from muster.preflight import permissions, text  # noqa: PLC0415 - only here
 
     made = planned(stack)
@@ -43,7 +48,7 @@ def _asked(made: Plan) -> tuple[Line, ...]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - only here
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("preflight")
         return _lines(made, lambda about: progress.update(task, description=f"asking about {about}"))
 

@@ -18,7 +18,7 @@ def _chart(name: str, locked: Releases, digest: str) -> Line:
     chart: Chart = locked.charts[name]
     title = f"chart {name} {chart.version or chart.online.version}"
     if not chart.digest:
-        text = f"never fetched from {chart.online.repository}, so nothing pins it"
+        text = f"nothing pins it: never fetched from {chart.online.repository}"
         return Line(title, "fail", text, "make charts PIN=published, then commit releases.yaml")
     if not digest:
         return Line(title, "warn", "not made yet", "make charts, as make up does")

@@ -44,7 +44,7 @@ def test_charts_as_they_lie_in_the_checkout(tmp_path: Path) -> None:
     assert found["chart gpu-operator v26.7.0"] == Line(
         "chart gpu-operator v26.7.0",
         "fail",
-        "never fetched from https://helm.ngc.nvidia.com/nvidia, so nothing pins it",
+        "nothing pins it: never fetched from https://helm.ngc.nvidia.com/nvidia",
         "make charts PIN=published, then commit releases.yaml",
     )
     assert found["chart trainer-crds 2.3.0"] == Line(

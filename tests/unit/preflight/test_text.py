@@ -64,8 +64,9 @@ def test_lines_of_one_reason_stand_together_and_are_counted_one_by_one() -> None
     ]
 
 
-def muster(cwd: Path, state: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "XDG_STATE_HOME": str(state)}
+def muster(cwd: Path, state: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env = {**kept, "XDG_STATE_HOME": str(state), **more}
     command = [ROOT / ".venv" / "bin" / "muster", "preflight", *words]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
@@ -112,3 +113,13 @@ def test_the_policy_of_a_stack_outside_aws_is_of_any_account(checkout: Path, tmp
         "NodeImages": ["arn:aws:ssm:*::parameter/aws/service/*"],
         "Images": ["arn:aws:ecr:*:*:repository/*"],
     }
+
+
+def test_the_page_shows_what_a_fresh_clone_prints(checkout: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "preflight.md").read_text()
+    _, _, shown = page.partition("$ .venv/bin/muster preflight --stack prod\n")
+    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}
+    done = muster(checkout, tmp_path / "state", "--stack", "prod", COLUMNS="118", **nobody)
+    assert done.returncode == 1
+    printed = [row.rstrip() for row in done.stdout.splitlines()]
+    assert printed == shown.partition("\n```")[0].splitlines()
