@@ -53,9 +53,10 @@ def _differences(path: str, before: Any, after: Any, *, secret: bool) -> Iterabl
                     held = hidden or veil.is_secret_key(str(key))
                     yield from _differences(f"{path}.{key}", before.get(key), after.get(key), secret=held)
         case (list(), list()) if not secret and len(before) == len(after):
-            for index, (one, other) in enumerate(zip(veil.clean(before), veil.clean(after), strict=True)):
-                if before[index] != after[index]:
-                    yield from _differences(f"{path}[{index}]", one, other, secret=False)
+            for index, (one, other) in enumerate(zip(before, after, strict=True)):
+                if one != other:
+                    held = index > 0 and veil.is_secret_option(before[index - 1])
+                    yield from _differences(f"{path}[{index}]", one, other, secret=held)
         case _:
             yield FieldChange(path, veil.value(before, secret=secret), veil.value(after, secret=secret))
 

@@ -5,15 +5,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from muster.policy.parts import UNKNOWN
+
 CHANGED = "changed"
 """Stands for a value that is not shown."""
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine writes for a value that it does not know yet.
-
-https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/stack/deployment.go
-"""
 SEALED = "[secret]"
-"""What the engine writes for a value that it holds secret, ibid."""
+"""What the engine writes for a value that it holds secret.
+
+https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/backend/display/json.go
+"""
 SHOWN = 60
 """Characters of a value."""
 
@@ -40,6 +40,11 @@ https://docs.github.com/en/code-security/secret-scanning/introduction/supported-
 def is_secret_key(key: str) -> bool:
     """Whether a value under that key may be a secret."""
     return _KEY.search(key) is not None
+
+
+def is_secret_option(word: Any) -> bool:
+    """Whether a word of a command line is an option whose value, the next word, may be a secret."""
+    return isinstance(word, str) and _OPTION.match(word) is not None
 
 
 def text(said: str) -> str:
@@ -76,9 +81,10 @@ def clean(found: Any) -> Any:
                 for key, inner in found.items()
             }
         case list():
-            before = ["", *map(str, found)]
+            before = ["", *found]
             return [
-                CHANGED if _OPTION.match(option) else clean(inner) for option, inner in zip(before, found, strict=False)
+                CHANGED if is_secret_option(option) else clean(inner)
+                for option, inner in zip(before, found, strict=False)
             ]
         case str() if found == SEALED:
             return CHANGED
