@@ -122,7 +122,7 @@ def _links(site: Site, page: str, line: str, code: bool) -> Iterator[str]:
 
 def _code(site: Site, line: str, code: bool) -> Iterator[str]:
     """What is wrong with the commands and files that a line names in code."""
-    for span in [line] if code else INLINE.findall(line):
+    for span in [line.partition(" #")[0]] if code else INLINE.findall(line):
         for target in MAKE.findall(span):
             if target not in site.targets:
                 yield f"make {target}, which is no target{hint(target, site.targets)}"

@@ -17,7 +17,7 @@ Prose may make sure of everything, and muster courage; `make TARGET`, `workloads
 `docker.io/muster/x:cpu`.
 
 ```
-$ .venv/bin/muster logs JOB --lines 5   # --not an option
+$ .venv/bin/muster logs JOB --lines 5   # --not an option, make nothing
 eval "$(make env)"; cmake foo; remake up
 ```
 ## Same
