@@ -1,7 +1,7 @@
 """`python -m rehearsal.bench`: everything that is measured, as one JSON line last on stdout.
 
 The stack `local` first, against helm and kubectl in the same run; then previews of `prod` in rehearsal, as it is and
-with more pools and jobs. Times are wall-clock seconds of whole commands.
+with more pools and jobs; then a report on a preview of 500 resources. Times are wall-clock seconds of whole commands.
 """
 
 import json
@@ -13,7 +13,7 @@ from local import bench, cluster
 from local.bench import timed
 from local.problem import Problem
 from local.progress import console
-from rehearsal import edits
+from rehearsal import bench_report, edits
 from rehearsal import place as places
 from rehearsal.place import Place
 
@@ -28,6 +28,7 @@ def main() -> None:
     """Measure and print. A measured command that fails ends with its sentence and exit code 1."""
     try:
         results = bench.run()
+        results["report_500_s"] = bench_report.measure()
         results |= _prod()
     except Problem as problem:
         console.print(f"muster: {problem}", style="red", markup=False, soft_wrap=True)
