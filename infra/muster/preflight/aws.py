@@ -171,13 +171,16 @@ def ask(plan: Plan, aws: AwsPlan, found: Session | Unasked, say: Callable[[str],
         return _nothing(plan, aws, found, found, found)
     asker = Asker(found, say)
     region, home = aws.eks.region, HOME.get(aws.eks.partition, "us-east-1")
-    identity = asker.ask("credentials", "sts", home, _identity)
+    place, identity = region, asker.ask("credentials", "sts", region, _identity)
+    if isinstance(identity, Unasked) and home != region:
+        # A region that is not enabled accepts no credentials; from a closed network only its own region may be reached.
+        place, identity = home, asker.ask("credentials", "sts", home, _identity)
     if isinstance(identity, Unasked):
         return _nothing(plan, aws, identity, identity, identity)
     if identity.account != aws.eks.account:
         other = Unasked("the credentials are of another account", LOG_IN)
         return _nothing(plan, aws, other, identity, other)
-    opted = asker.ask(f"region {region}", "ec2", home, partial(_region, name=region))
+    opted = asker.ask(f"region {region}", "ec2", place, partial(_region, name=region))
     if opted in (None, "not-opted-in"):
         return _nothing(plan, aws, Unasked(f"the account has no region {region}", "see region"), identity, opted)
 

@@ -22,7 +22,10 @@ def _session() -> Any:
 
 
 class Cloud:
-    """A session whose clients get these replies by IAM action; what has none is denied. `asked` holds every call."""
+    """A session whose clients get these replies by IAM action, or by region and action; what has none is denied.
+
+    `asked` holds region, action and parameters of every call.
+    """
 
     def __init__(self, replies: Mapping[str, Reply]) -> None:
         self.replies = dict(replies)
@@ -44,8 +47,9 @@ class Cloud:
 
     def _reply(self, model: Any, context: dict[str, Any], **_: Any) -> tuple[Any, Any]:
         action, params = f"{model.service_model.signing_name}:{model.name}", context["asked"]
-        self.asked.append((context["client_region"], action, params))
-        reply: Any = self.replies.get(action, "AccessDenied")
+        region = context["client_region"]
+        self.asked.append((region, action, params))
+        reply: Any = self.replies.get(f"{region} {action}", self.replies.get(action, "AccessDenied"))
         while callable(reply):
             reply = reply(params)
         if isinstance(reply, Exception):

@@ -273,6 +273,10 @@ CASES = [
          "allow what muster preflight --iam-policy prints",
          {"ec2:DescribeCapacityReservations": reserved(AvailableInstanceCount=0),
           "ec2:DescribeInstances": "UnauthorizedOperation"}),
+    Case("reservation of two pools", RESERVED, "fail", "2 of 2 are free, this stack has 0, 3 are wanted",
+         "pools.gpu.nodes and pools.more.nodes: 2, or end what else uses it", {},
+         {"pools.more": {"instanceType": "p5.48xlarge", "nodes": 1, "zone": "usw2-az2",
+                         "capacity": environment.RESERVED}}),
     Case("block as planned", RESERVED, "ok",
          "active, 2 x p5.48xlarge in usw2-az2, 2 free, until 2026-12-01 11:30 UTC", "",
          {"ec2:DescribeCapacityReservations": reserved(**BLOCKED, EndDate=ENDS)}, {"pools.gpu.capacity": BLOCK}),
@@ -294,6 +298,10 @@ CASES = [
          subnets(VpcId="vpc-1", AvailabilityZoneId="usw2-az3", CidrBlock="10.9.0.0/24")),
     Case("subnet without room", SUBNET, "fail", "24 addresses are free, 25 are needed",
          "fewer nodes, or a subnet with more room", subnets(AvailableIpAddressCount=24)),
+    Case("subnet without room, nodes unknown", SUBNET, "warn",
+         "24 addresses are free, 25 are needed, unless its nodes run already: that was not seen",
+         "allow what muster preflight --iam-policy prints",
+         {**subnets(AvailableIpAddressCount=24), "ec2:DescribeInstances": "UnauthorizedOperation"}),
     Case("subnet whose nodes are there already", SUBNET, "ok", "0 addresses are free, 0 are needed", "",
          {**subnets(AvailableIpAddressCount=0), "ec2:DescribeInstances": running(
              instance("m7i.xlarge", 2, stack="test", pool="system", SubnetId="subnet-0a000001"))}),
@@ -399,13 +407,21 @@ def test_nothing_is_asked_that_depends_on_what_is_wrong(replies: Mapping[str, Re
     assert {line.name for line in found if line.state == "fail"} <= {CREDENTIALS, REGION}
 
 
-def test_only_the_home_region_and_the_stack_s_are_asked() -> None:
+def test_only_the_stack_s_region_is_asked() -> None:
     _, world = asked(plan(), {})
-    assert {(region, action.split(":")[0]) for region, action, _ in world.asked} == {
-        ("us-east-1", "sts"),
-        ("us-east-1", "ec2"),
-        *(("us-west-2", service) for service in ("ec2", "servicequotas", "eks", "ssm", "ecr")),
-    }
+    assert {region for region, _, _ in world.asked} == {"us-west-2"}
+
+
+def test_a_region_that_is_not_enabled_takes_no_credentials_and_is_told_from_home() -> None:
+    found, world = asked(plan(), {"us-west-2 sts:GetCallerIdentity": "InvalidClientTokenId", **opted("not-opted-in")})
+    assert named(CREDENTIALS, found).state == "ok"
+    assert named(REGION, found).text == "the account has not enabled it"
+    assert named(P5, found).text == "the account has no region us-west-2"
+    assert [(region, action) for region, action, _ in world.asked] == [
+        ("us-west-2", "sts:GetCallerIdentity"),
+        ("us-east-1", "sts:GetCallerIdentity"),
+        ("us-east-1", "ec2:DescribeRegions"),
+    ]
 
 
 def test_the_policy_allows_the_calls_that_are_made_and_no_other() -> None:

@@ -32,13 +32,13 @@ https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 
 def check(aws: AwsPlan, stack: str, answers: AwsAnswers, services: Services, now: datetime) -> tuple[Line, ...]:
     """One line a pool and zone, a quota, a pool's reservation and a subnet that is there already."""
+    reserved = [group for group in aws.groups if group.capacity.reservation is not None]
     return (
         *(_offering(group, answers) for group in aws.groups),
         *(_quota(needed, stack, answers, services) for needed in demand.quotas(aws.groups)),
         *(
-            _reservation(group, group.capacity.reservation, stack, answers, now)
-            for group in aws.groups
-            if group.capacity.reservation is not None
+            _reservation(group, [one for one in reserved if _same(one, group)], stack, answers, now)
+            for group in reserved
         ),
         *(_subnet(subnet, subnet.id, aws, stack, answers) for subnet in aws.network.subnets if subnet.id is not None),
     )
@@ -95,9 +95,16 @@ def _quota(needed: QuotaDemand, stack: str, answers: AwsAnswers, services: Servi
     return Line(name, "ok", text)
 
 
-def _reservation(group: GroupPlan, name: str, stack: str, answers: AwsAnswers, now: datetime) -> Line:
+def _same(one: GroupPlan, other: GroupPlan) -> bool:
+    return one.capacity.reservation == other.capacity.reservation
+
+
+def _reservation(
+    group: GroupPlan, sharing: Sequence[GroupPlan], stack: str, answers: AwsAnswers, now: datetime
+) -> Line:
+    """One pool's reservation; `sharing` are all pools on it."""
+    name, key = str(group.capacity.reservation), f"pools.{group.pool}"
     title, found = f"reservation {name} of pool {group.pool}", answers.reservations[name]
-    key = f"pools.{group.pool}"
     if isinstance(found, Unasked):
         return unknown(title, found)
     if found is None:
@@ -112,7 +119,7 @@ def _reservation(group: GroupPlan, name: str, stack: str, answers: AwsAnswers, n
     findings += _state(group, found)
     findings += _end(group, found, now)
     if not findings:
-        findings += _room(group, name, found, stack, answers)
+        findings += _room(sharing, found, stack, answers)
     ends = f", until {moments.text(found.ends)}" if found.ends else ""
     return worst(
         title, findings, f"{found.state}, {found.total} x {found.type} in {found.zone}, {found.free} free{ends}"
@@ -144,18 +151,20 @@ def _end(group: GroupPlan, found: Reservation, now: datetime) -> list[Finding]:
     return []
 
 
-def _room(group: GroupPlan, name: str, found: Reservation, stack: str, answers: AwsAnswers) -> list[Finding]:
-    """Whether enough of it is free, beside what this stack's own nodes use."""
+def _room(groups: Sequence[GroupPlan], found: Reservation, stack: str, answers: AwsAnswers) -> list[Finding]:
+    """Whether enough of it is free for all its pools, beside what this stack's own nodes use."""
+    wanted, name = sum(group.nodes for group in groups), groups[0].capacity.reservation
     if isinstance(answers.instances, Unasked):
-        if found.free >= group.nodes:
+        if found.free >= wanted:
             return []
-        text = f"{found.free} of {found.total} are free, {group.nodes} are wanted; whose the others are was not seen"
+        text = f"{found.free} of {found.total} are free, {wanted} are wanted; whose the others are was not seen"
         return [("warn", text, answers.instances.remedy)]
     own = sum(1 for one in answers.instances if one.stack == stack and one.reservation == name)
-    if found.free + own >= group.nodes:
+    if found.free + own >= wanted:
         return []
-    text = f"{found.free} of {found.total} are free, this stack has {own}, {group.nodes} are wanted"
-    return [("fail", text, f"pools.{group.pool}.nodes: {found.free + own}, or end what else uses it")]
+    text = f"{found.free} of {found.total} are free, this stack has {own}, {wanted} are wanted"
+    keys = " and ".join(f"pools.{group.pool}.nodes" for group in groups)
+    return [("fail", text, f"{keys}: {found.free + own}, or end what else uses it")]
 
 
 def _subnet(subnet: SubnetPlan, name: str, aws: AwsPlan, stack: str, answers: AwsAnswers) -> Line:
@@ -172,13 +181,15 @@ def _subnet(subnet: SubnetPlan, name: str, aws: AwsPlan, stack: str, answers: Aw
         findings.append(("fail", f"it is in {found.zone}", f"a subnet in {subnet.zone}"))
     if found.cidr != subnet.cidr:
         findings.append(("fail", f"it is {found.cidr}", f"{key}.cidr: {found.cidr}"))
-    running = () if isinstance(answers.instances, Unasked) else answers.instances
-    own = [one.pool for one in running if one.stack == stack and one.subnet == name]
+    seen = () if isinstance(answers.instances, Unasked) else answers.instances
+    own = [one.pool for one in seen if one.stack == stack and one.subnet == name]
     needed = sum(_addresses(group, own) for group in aws.groups if subnet.zone in group.zones)
-    if needed > found.free:
-        text = f"{found.free} addresses are free, {needed} are needed"
+    text = f"{found.free} addresses are free, {needed} are needed"
+    if needed > found.free and isinstance(answers.instances, Unasked):
+        findings.append(("warn", f"{text}, unless its nodes run already: that was not seen", answers.instances.remedy))
+    elif needed > found.free:
         findings.append(("fail", text, "fewer nodes, or a subnet with more room"))
-    return worst(title, findings, f"{found.free} addresses are free, {needed} are needed")
+    return worst(title, findings, text)
 
 
 def _addresses(group: GroupPlan, running: Sequence[str]) -> int:
