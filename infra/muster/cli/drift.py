@@ -40,7 +40,9 @@ def show(
         from muster.drift import refresh as engine_side  # noqa: PLC0415 - only here
 
         findings += engine_side.without(findings, engine_side.findings(seen))
-        blind += [f"the engine: {said}" for said in seen.errors]
+        rules, unread = _in_groups(made, seen)
+        findings += rules
+        blind += [*unread, *(f"the engine: {said}" for said in seen.errors)]
     found = report.make(stack, findings, [*unasked, *blind])
     if as_json:
         typer.echo(json.dumps(found.document()))
@@ -69,6 +71,21 @@ def _read(file: str) -> str:
         return Path(file).read_text()
     except OSError as error:
         raise SettingsError([Problem(file, "", error.strerror or "no file", "the engine's refresh")]) from None
+
+
+def _in_groups(made: Plan, seen: Preview) -> "tuple[list[Finding], list[str]]":
+    """Rules that somebody added to the stack's security groups, and why they could not be looked at."""
+    from muster.aws_tags import NotAsked  # noqa: PLC0415 - only here
+    from muster.drift import rules  # noqa: PLC0415 - only here
+
+    groups = rules.groups(seen)
+    if made.aws is None or not groups:
+        return [], []
+    region = made.aws.eks.region
+    try:
+        return list(rules.findings(seen, rules.asked(region, groups), region)), []
+    except NotAsked as error:
+        return [], [f"AWS: {error}"]
 
 
 def _in_cluster(made: Plan, seen: Preview | None) -> "tuple[list[Finding], list[str]]":

@@ -4,6 +4,7 @@ import json
 import shlex
 from typing import Any
 
+from muster.drift import rules
 from muster.drift.finding import ABSENT, Finding, Thing
 
 LONGEST = 300
@@ -20,6 +21,10 @@ def command(finding: Finding, stack: str) -> str:
         return "nothing to do"
     if thing.kind == "Node" and finding.difference.path == ("spec", "unschedulable"):
         return f"kubectl uncordon {shlex.quote(thing.name)}"
+    if thing.kind in rules.KINDS and finding.extra and not finding.difference.path:
+        way = "egress" if thing.kind == rules.KINDS[True] else "ingress"
+        where = f"--region {thing.home} --group-id {thing.of}"
+        return f"aws ec2 revoke-security-group-{way} {where} --security-group-rule-ids {thing.name}"
     if thing.kind in ("Pool", "Release") or thing.kinship == "cloud":
         return again
     if thing.kinship == "release" and (finding.gone or thing.kind == "Secret"):
