@@ -148,7 +148,7 @@ def judge(preview: Preview, plan: Plan, catalog: Catalog, occupancy: Occupancy) 
     interruptible = {group.pool for group in plan.aws.groups if group.interrupt} if plan.aws else set()
     return Impact(
         pools=tuple(pools),
-        jobs=tuple(_jobs(preview, pools, occupancy, interruptible)),
+        jobs=tuple(_jobs(preview, pools, _declared(preview.changes, plan), occupancy, interruptible)),
         touched=tuple(_touched(preview.changed())),
     )
 
@@ -243,10 +243,13 @@ def _simulated(nodes: Sequence[Change], types: Mapping[str, InstanceType]) -> li
 
 
 def _jobs(
-    preview: Preview, pools: Sequence[PoolImpact], occupancy: Occupancy, interruptible: set[str]
+    preview: Preview,
+    pools: Sequence[PoolImpact],
+    declared: Mapping[str, str],
+    occupancy: Occupancy,
+    interruptible: set[str],
 ) -> Iterable[JobImpact]:
     """Jobs that are hit, each once, by the worst that happens to it."""
-    declared = _declared(preview.changes)
     hurt = {pool.pool: pool for pool in pools if pool.what in HURTFUL}
     there = declared if occupancy.unseen else {gang.name: gang.pool for gang in occupancy.gangs.values()}
     found = {
@@ -282,16 +285,22 @@ def _hit(pool: PoolImpact, gang: Gang | None, *, interruptible: bool) -> JobWhat
     return {"emptied": "loses its nodes", "drained": "is interrupted"}.get(pool.what, "may lose nodes")  # type: ignore[return-value]
 
 
-def _declared(changes: Iterable[Change]) -> dict[str, str]:
-    """Pool by job, as the stack had them: each job's runtime says on which pool it is."""
-    listed = list(changes)
-    pools = {
-        (change.old.get("metadata") or {}).get("name"): _pool_of(change.old)
-        for change in listed
+def _declared(changes: Sequence[Change], plan: Plan) -> dict[str, str]:
+    """Pool by job, as the stack had them: each job's runtime says on which pool it is.
+
+    A preview that leaves out what stays as it is leaves it to the plan.
+    """
+    pools = {made.name: made.pool.name for made in plan.runtimes}
+    pools |= {
+        str((change.old.get("metadata") or {}).get("name")): _pool_of(change.old)
+        for change in changes
         if change.noun in RUNTIMES and change.old
     }
-    jobs = [change.old for change in listed if change.noun == TRAINJOB and change.old]
-    return {_job_name(job): pools.get(_runtime_of(job), "") for job in jobs}
+    jobs = [change for change in changes if change.noun == TRAINJOB]
+    new = {_job_name(change.new) for change in jobs if change.operation == "create"}
+    kept = {f"{job.namespace}/{job.name}": job.pool for job in plan.jobs}
+    known = {name: pool for name, pool in kept.items() if name not in new}
+    return known | {_job_name(change.old): pools.get(_runtime_of(change.old), "") for change in jobs if change.old}
 
 
 def _pool_of(found: Any) -> str:

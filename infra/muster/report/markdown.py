@@ -13,6 +13,8 @@ LIMIT = 60_000
 """Characters of a comment; GitHub takes 65,536: https://github.com/orgs/community/discussions/27190."""
 LINE = 300
 """Characters of a line."""
+REASONS = 12
+"""The most reasons of a verdict."""
 ROWS = (100, 40, 15, 5, 1)
 """The most entries of a list, from the first try to the last."""
 DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
@@ -52,7 +54,8 @@ def _head(report: ChangeReport, rows: int) -> Iterable[str]:
     yield f"{counts}." if counts else "No resource changes."
     yield ""
     if len(report.verdict.reasons) > 1:
-        yield from _bullets([f"**{reason.level}**: {_plain(reason.text)}" for reason in report.verdict.reasons], rows)
+        reasons = [f"**{reason.level}**: {_plain(reason.text)}" for reason in report.verdict.reasons]
+        yield from _bullets(reasons, min(rows, REASONS))
         yield ""
 
 

@@ -1,11 +1,12 @@
 """One line on top of a report: safe, needs care or dangerous, and why."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from muster.preview import Change
-from muster.report.impact import NODE_GROUP, Area, Impact, PoolImpact, Touched
+from muster.report.impact import NODE_GROUP, Area, Impact, JobState, JobWhat, PoolImpact, Touched
 from muster.report.money import Money
 from muster.report.risks import Risks
 
@@ -176,16 +177,34 @@ def pool_sentence(pool: PoolImpact) -> str:
 
 
 def _jobs(facts: Facts) -> Iterable[str]:
-    texts = {
-        "starts again": "starts again from its last checkpoint, or from its beginning",
-        "ends": "ends",
-        "holds the update up": "runs on nodes that would go: the update is refused until it has ended",
-        "is interrupted": "loses its nodes one after another and restarts each time",
-        "loses its nodes": "loses its nodes",
-        "may lose nodes": "may lose a node",
-    }
+    """Jobs that are hit, together where the same happens to them."""
+    hit: dict[tuple[JobWhat, JobState], list[str]] = defaultdict(list)
     for job in facts.impact.jobs:
-        yield f"job {job.name} ({state_text(job.state)}) {texts[job.what]}"
+        hit[job.what, job.state].append(job.name)
+    for (what, state), names in hit.items():
+        one, many = FATES[what]
+        noun, text = ("job", one) if len(names) == 1 else ("jobs", many)
+        yield f"{noun} {_list(names)} ({state_text(state)}) {text}"
+
+
+FATES: Mapping[JobWhat, tuple[str, str]] = {
+    "starts again": (
+        "starts again from its last checkpoint, or from its beginning",
+        "start again from their last checkpoint, or from their beginning",
+    ),
+    "ends": ("ends", "end"),
+    "holds the update up": (
+        "runs on nodes that would go: the update is refused until it has ended",
+        "run on nodes that would go: the update is refused until they have ended",
+    ),
+    "is interrupted": (
+        "loses its nodes one after another and restarts each time",
+        "lose their nodes one after another and restart each time",
+    ),
+    "loses its nodes": ("loses its nodes", "lose their nodes"),
+    "may lose nodes": ("may lose a node", "may lose a node"),
+}
+"""What becomes of a job, of one and of several."""
 
 
 def state_text(state: str) -> str:

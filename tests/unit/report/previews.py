@@ -34,7 +34,7 @@ BEFORE = {
     },
 }
 """Outputs of the environment of tests/unit/aws, before an update."""
-TRAIN = "default/train"
+TRAIN = "training/train"
 RUNNING = Occupancy({TRAIN: Gang(TRAIN, "gpu", running=True)})
 QUEUED = Occupancy({TRAIN: Gang(TRAIN, "gpu", running=False)})
 NOBODY = Occupancy()
@@ -73,7 +73,7 @@ def group(nodes: int = 2, kind: str | None = "p5.48xlarge", pool: str = "gpu", *
 def job(name: str = "train", runtime: str = "ds", lr: str = "0.1") -> dict[str, Any]:
     """Inputs of a TrainJob."""
     spec = {"runtimeRef": {"name": runtime}, "trainer": {"numNodes": 2, "args": ["--lr", lr]}}
-    return {"metadata": {"name": name, "namespace": "default"}, "spec": spec}
+    return {"metadata": {"name": name, "namespace": "training"}, "spec": spec}
 
 
 def runtime(name: str = "ds", pool: str = "gpu", **env: str) -> dict[str, Any]:
@@ -92,7 +92,7 @@ STANDING = (
     step("same", GROUP, "pool-system", SYSTEM, SYSTEM),
     step("same", GROUP, "pool-gpu", group(), group()),
     step("same", RUNTIME, "runtime-ds", runtime(), runtime()),
-    step("same", TRAINJOB, "job-default-train", job(), job()),
+    step("same", TRAINJOB, "job-training-train", job(), job()),
 )
 """What the environment has."""
 

@@ -1,15 +1,19 @@
 """Reports on prepared changes: verdict and blast radius."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 import pytest
+from muster import preview
 from muster.policy.parts import Finding
+from muster.report import change_report
 from muster.report.change_report import ChangeReport
 from muster.report.impact import NODE_MINUTES
 from muster.report.occupancy import Gang, Occupancy
 
+from tests.unit.aws import environment
 from tests.unit.report import previews
 from tests.unit.report.previews import (
     CLUSTER,
@@ -59,7 +63,10 @@ def groups(new: Mapping[str, Any], *fields: str, op: str = "update", **more: Any
 IMAGE = groups(group(releaseVersion="1.35.5-20261120"), "releaseVersion")
 OTHER_TYPE = groups(group(kind="p4d.24xlarge"), "instanceTypes", op="replace")
 P4D = {"pools.gpu.instanceType": "p4d.24xlarge"}
-REMOVED = [step("delete", GROUP, "pool-gpu", group(), None), step("delete", TRAINJOB, "job-default-train", job(), None)]
+REMOVED = [
+    step("delete", GROUP, "pool-gpu", group(), None),
+    step("delete", TRAINJOB, "job-training-train", job(), None),
+]
 WITHOUT = {"pools.gpu": None, "runtimes.ds": None, "jobs.train": None}
 DRAINED = (
     "needs care: pool gpu: 2 nodes are replaced one after another, 8 of 16 GPUs away at a time, up to 50 min in all"
@@ -92,7 +99,7 @@ CASES: Mapping[str, Case] = {
     ),
     "scale to zero under a job": Case(
         groups(group(0), "scalingConfig.desiredSize"),
-        "dangerous: pool gpu is scaled to zero under default/train, which runs there (and 2 more reasons)",
+        "dangerous: pool gpu is scaled to zero under training/train, which runs there (and 2 more reasons)",
         RUNNING,
         {"pools.gpu.nodes": 0, "jobs": {}},
     ),
@@ -115,7 +122,7 @@ CASES: Mapping[str, Case] = {
     ),
     "instance type under a job": Case(
         OTHER_TYPE,
-        "dangerous: pool gpu is replaced under default/train, which runs there (and 2 more reasons)",
+        "dangerous: pool gpu is replaced under training/train, which runs there (and 2 more reasons)",
         RUNNING,
         P4D,
     ),
@@ -127,13 +134,13 @@ CASES: Mapping[str, Case] = {
     ),
     "instance type, nobody looked": Case(
         OTHER_TYPE,
-        "dangerous: pool gpu is replaced, and nobody looked whether default/train runs there (and 2 more reasons)",
+        "dangerous: pool gpu is replaced, and nobody looked whether training/train runs there (and 2 more reasons)",
         UNSEEN,
         P4D,
     ),
     "pool and job removed": Case(
         REMOVED,
-        "dangerous: pool gpu is removed under default/train, which runs there (and 2 more reasons)",
+        "dangerous: pool gpu is removed under training/train, which runs there (and 2 more reasons)",
         RUNNING,
         WITHOUT,
     ),
@@ -193,19 +200,19 @@ CASES: Mapping[str, Case] = {
             step(
                 "replace",
                 TRAINJOB,
-                "job-default-train",
+                "job-training-train",
                 job(),
                 job(lr="0.2"),
                 fields=["spec.trainer.args[1]"],
                 replaces=["spec.trainer.args[1]"],
             )
         ],
-        "needs care: job default/train (running) starts again from its last checkpoint, or from its beginning",
+        "needs care: job training/train (running) starts again from its last checkpoint, or from its beginning",
         RUNNING,
     ),
     "job deleted": Case(
-        [step("delete", TRAINJOB, "job-default-train", job(), None)],
-        "needs care: job default/train (queued) ends",
+        [step("delete", TRAINJOB, "job-training-train", job(), None)],
+        "needs care: job training/train (queued) ends",
         QUEUED,
         {"jobs": {}},
     ),
@@ -317,6 +324,28 @@ def test_the_type_of_a_capacity_block_stands_in_its_launch_template() -> None:
         "p5.48xlarge from capacity block cr-0a1b2c3d4e5f60718, which ends 2026-12-01 11:30 UTC; "
         "last safe checkpoint 2026-12-01 10:50 UTC"
     )
+
+
+def test_jobs_are_known_where_a_preview_leaves_out_what_stays() -> None:
+    document = previews.document(*IMAGE)
+    document["steps"] = [made for made in document["steps"] if made["op"] != "same"]
+    found = change_report.make(
+        preview.load(json.dumps(document), "FILE"),
+        environment.plan(),
+        previews.CATALOG,
+        previews.SERVICES,
+        occupancy=UNSEEN,
+        policies=(),
+    )
+    assert [(hit.name, hit.pool) for hit in found.impact.jobs] == [(TRAIN, "gpu")]
+
+
+def test_jobs_of_one_fate_are_one_reason() -> None:
+    names = [f"a/{number}" for number in range(5)]
+    crowd = Occupancy({name: Gang(name, "gpu", running=True) for name in names})
+    reasons = [reason.text for reason in previews.report(*IMAGE, occupancy=crowd).verdict.reasons]
+    fate = "run on nodes that would go: the update is refused until they have ended"
+    assert reasons[1:] == [f"jobs a/0, a/1, a/2 and 2 more (running) {fate}"]
 
 
 def test_simulated_pools_are_counted_by_their_nodes() -> None:

@@ -101,7 +101,7 @@ def test_a_comment_in_whole() -> None:
         occupancy=RUNNING,
         edits={"budget.maxHourlyUsd": 120},
     )
-    held = "job default/train (running) runs on nodes that would go: the update is refused until it has ended"
+    held = "job training/train (running) runs on nodes that would go: the update is refused until it has ended"
     kept = "runtime ds is updated: jobs that start later get it; those that run go on from their snapshot"
     line = "2 nodes are replaced one after another, 8 of 16 GPUs away at a time, up to 50 min in all"
     env = "spec.template.spec.replicatedJobs[0].template.containers[0].env[0].value"
@@ -121,7 +121,7 @@ def test_a_comment_in_whole() -> None:
         f"| `gpu` | {line} | 2 x p5.48xlarge | 16 | releaseVersion |",
         "",
         "### Jobs",
-        "- `default/train` (running, pool gpu): holds the update up",
+        "- `training/train` (running, pool gpu): holds the update up",
         "",
         "### What jobs stand on",
         "- runtime: `ds` updated",
