@@ -174,7 +174,8 @@ def ask(plan: Plan, aws: AwsPlan, found: Session | Unasked, say: Callable[[str],
     place, identity = region, asker.ask("credentials", "sts", region, _identity)
     if isinstance(identity, Unasked) and home != region:
         # A region that is not enabled accepts no credentials; from a closed network only its own region may be reached.
-        place, identity = home, asker.ask("credentials", "sts", home, _identity)
+        elsewhere = asker.ask("credentials", "sts", home, _identity)
+        place, identity = (region, identity) if isinstance(elsewhere, Unasked) else (home, elsewhere)
     if isinstance(identity, Unasked):
         return _nothing(plan, aws, identity, identity, identity)
     if identity.account != aws.eks.account:

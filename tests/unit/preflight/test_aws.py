@@ -424,6 +424,12 @@ def test_a_region_that_is_not_enabled_takes_no_credentials_and_is_told_from_home
     ]
 
 
+def test_credentials_that_nobody_takes_are_told_as_the_stack_s_region_does() -> None:
+    replies: Mapping[str, Reply] = {"us-west-2 sts:GetCallerIdentity": "ExpiredToken"}
+    found, _ = asked(plan(), {"sts:GetCallerIdentity": "InvalidClientTokenId", **replies})
+    assert {line.text for line in found} == {"AWS does not accept the credentials (ExpiredToken)"}
+
+
 def test_the_policy_allows_the_calls_that_are_made_and_no_other() -> None:
     made = plan()
     _, world = asked(made, {})
