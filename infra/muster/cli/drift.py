@@ -49,7 +49,10 @@ def show(
     else:
         from muster.drift import screen  # noqa: PLC0415 - only here
 
-        out.print(screen.draw(found))
+        if found.drifts:
+            out.print(screen.table(found))
+        for line in screen.lines(found):
+            out.print(line, soft_wrap=True)
     raise typer.Exit(found.code)
 
 

@@ -8,7 +8,7 @@ from muster.drift import rules
 from muster.drift.finding import ABSENT, Finding, Thing
 
 LONGEST = 300
-"""Characters of a patch that a person may still read; beyond, the object is made anew."""
+"""Characters of a patch that a person may still read; beyond, Helm puts everything back."""
 
 
 def command(finding: Finding, stack: str) -> str:
@@ -29,14 +29,14 @@ def command(finding: Finding, stack: str) -> str:
         return again
     if thing.kinship == "release" and (finding.gone or thing.kind == "Secret"):
         return _rollback(thing)
-    if thing.kind == "Secret" or finding.gone:
+    if thing.kinship == "stack" and thing.immutable and finding.difference.path[:1] == ("data",):
+        return f"{_kubectl(thing, 'delete')} && {again}"
+    if thing.kinship == "stack" and not (finding.extra and thing.resource):
         return again
-    patch = None if thing.immutable else _patch(finding)
-    if patch is not None and len(patch) <= LONGEST:
-        return f"{_kubectl(thing, 'patch')} --type json --patch {shlex.quote(patch)}"
-    if thing.kinship == "release":
+    patch = _patch(finding)
+    if thing.kinship == "release" and len(patch) > LONGEST:
         return _rollback(thing)
-    return f"{_kubectl(thing, 'delete')} && {again}"
+    return f"{_kubectl(thing, 'patch')} --type json --patch {shlex.quote(patch)}"
 
 
 def _rollback(thing: Thing) -> str:
@@ -49,14 +49,9 @@ def _kubectl(thing: Thing, verb: str) -> str:
     return f"kubectl {where}{verb} {thing.resource} {shlex.quote(thing.name)}"
 
 
-def _patch(finding: Finding) -> str | None:
-    """The difference as a JSON patch, None where it has no place in the object.
-
-    https://datatracker.ietf.org/doc/html/rfc6902
-    """
+def _patch(finding: Finding) -> str:
+    """The difference as a JSON patch: https://datatracker.ietf.org/doc/html/rfc6902."""
     one = finding.difference
-    if not one.pointer:
-        return None
     step: dict[str, Any] = {"op": "remove", "path": one.pointer}
     if one.wanted is not ABSENT:
         step = {"op": "add" if one.found is ABSENT else "replace", "path": one.pointer, "value": one.wanted}

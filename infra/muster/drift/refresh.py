@@ -41,8 +41,8 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 def without(known: Iterable[Finding], more: Iterable[Finding]) -> list[Finding]:
     """`more` without findings on things that `known` tells of already: the cluster itself says more than the engine."""
-    told = {(one.thing.kind, one.thing.namespace, one.thing.name) for one in known}
-    return [one for one in more if (one.thing.kind, one.thing.namespace, one.thing.name) not in told]
+    told = {one.thing.title for one in known}
+    return [one for one in more if one.thing.title not in told]
 
 
 def kubeconfig(preview: Preview, plan: Plan) -> str | None:
@@ -80,5 +80,8 @@ def _thing(change: Change) -> Thing:
         home = str(change.old.get("namespace", ""))
         return Thing("Release", change.name, "release", home, change.name, home)
     metadata = change.old.get("metadata") or {}
-    name = str(metadata.get("name") or change.name)
-    return Thing(change.noun, name, "stack", str(metadata.get("namespace") or ""))
+    namespace = str(metadata.get("namespace") or "")
+    # The provider writes it into custom resources that have none, and no stack has anything else there.
+    # https://github.com/pulumi/pulumi-kubernetes/blob/v4.25.0/provider/pkg/provider/provider.go
+    where = "" if namespace == "default" else namespace
+    return Thing(change.noun, str(metadata.get("name") or change.name), "stack", where)

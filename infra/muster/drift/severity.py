@@ -82,7 +82,7 @@ ROWS: Sequence[Row] = (
         WORKLOADS,
         ("spec", "replicas"),
         "must-fix",
-        "as many pods as the chart says keep the platform going, none stop it",
+        "too few pods stop what the controller does, too many may get in each other's way",
     ),
     Row(
         WORKLOADS,

@@ -43,10 +43,18 @@ CONTROLLER = Thing("Deployment", "manager", "release", "other", "jobset", "jobse
             "kubectl patch clustertrainingruntime.trainer.kubeflow.org ds --type json"
             """ --patch '[{"op": "remove", "path": "/metadata/labels/a"}]'""",
         ),
+        (RUNTIME, Difference(("spec", "launcher"), "python3", "sh", "/spec/launcher"), UP),
+        (Thing("Queue", "a", "stack"), Difference(("spec", "weight"), 3, 1), UP),
         (
-            RUNTIME,
-            Difference(("spec", "launcher"), "long " * 100, "short", "/spec/launcher"),
-            f"kubectl delete clustertrainingruntime.trainer.kubeflow.org ds && {UP}",
+            CONTROLLER,
+            Difference(("spec", "long"), "long " * 100, "short", "/spec/long"),
+            "helm rollback jobset --namespace jobset-system",
+        ),
+        (
+            FILES,
+            Difference(("metadata", "annotations", "a"), ABSENT, "2", "/metadata/annotations/a"),
+            "kubectl --namespace training patch configmap files-1 --type json"
+            """ --patch '[{"op": "remove", "path": "/metadata/annotations/a"}]'""",
         ),
         (
             FILES,

@@ -1,6 +1,7 @@
 """What is told of drift."""
 
 import io
+import re
 
 import pytest
 from muster.drift import report, screen
@@ -37,8 +38,7 @@ def test_the_document_counts_and_puts_first_what_must_be_fixed() -> None:
         "found": "2",
         "severity": "must-fix",
         "reason": "pods that start from now on read something else",
-        "mend": "kubectl --namespace training patch configmap a --type json"
-        """ --patch '[{"op": "replace", "path": "/data/a.b", "value": "1"}]'""",
+        "mend": "make up STACK=local REFRESH=1",
     }
 
 
@@ -78,13 +78,17 @@ def test_nothing_of_a_secret_is_told() -> None:
 
 
 def test_the_screen_names_thing_field_and_remedy() -> None:
+    told = report.make("local", [MUST, HARMLESS], ["the engine: [no] stack"])
     stream = io.StringIO()
-    console = Console(file=stream, width=200)
-    console.print(screen.draw(report.make("local", [MUST, HARMLESS], ["the engine: [no] stack"])))
-    console.print(screen.draw(report.make("dev", [])))
-    said = stream.getvalue()
-    assert "ConfigMap training/a" in said
-    assert "kubectl --namespace training patch configmap a --type json" in said
-    assert "not looked at: the engine: [no] stack" in said
-    assert "stack local: 1 to fix, 1 harmless" in said
-    assert "stack dev: no drift" in said
+    Console(file=stream, width=200).print(screen.table(told))
+    assert re.search(r'ConfigMap training/a +data\["a\.b"\] +1 +2 +must-fix', stream.getvalue())
+    assert [line.plain for line in screen.lines(told)] == [
+        "ConfigMap training/a: pods that start from now on read something else",
+        "  make up STACK=local REFRESH=1",
+        "ConfigMap training/a: nothing of the stack selects by this label",
+        "  kubectl --namespace training patch configmap a --type json"
+        """ --patch '[{"op": "remove", "path": "/metadata/labels/team"}]'""",
+        "not looked at: the engine: [no] stack",
+        "stack local: 1 to fix, 1 harmless",
+    ]
+    assert [line.plain for line in screen.lines(report.make("dev", []))] == ["stack dev: no drift"]
