@@ -85,6 +85,9 @@ reference: .venv/ready ## Write docs/reference from settings, commands, exit cod
 docs: .venv/ready ## Check the documentation: links, anchors, commands, options, and that the reference is up to date
 	@.venv/bin/python -m local.pages
 
+bench-status: .venv/ready ## Measure `muster status` with 200 jobs on 1,000 simulated nodes; one JSON line last
+	@.venv/bin/python -m local.bench_status
+
 policy-pack: policies/.venv/ready ## Set up the policies as a Pulumi policy pack: pulumi preview --policy-pack policies
 
 policies/.venv/ready: policies/requirements.lock policies/bootstrap

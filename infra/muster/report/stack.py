@@ -23,7 +23,7 @@ LOOKS = 24
 LOGS = 24
 """Logs that are read for the last loss, unless all are asked for: those of running jobs first."""
 RANKS: Mapping[job.State, int] = {"Failed": 0, "Restarting": 1, "Invalid": 2, "Starting": 3, "Queued": 4}
-"""States whose reason is not in the lists, by how much a person wants to know it."""
+"""States whose reason is not in the lists, by how much a person wants it; a gang's PodGroup may say why it waits."""
 
 Key = tuple[str, str]
 """Namespace and name of a job."""
@@ -148,7 +148,11 @@ def closer(
 ) -> list[tuple[JobView, str | None]]:
     """Jobs that are worth requests of their own: with None, all of their objects; with a pod's name, its log."""
     pods = _pods_by_job(listed.pods)
-    unclear = sorted((view for view in found.values() if view.state in RANKS), key=lambda view: RANKS[view.state])
+    told = {(gang.namespace, gang.name) for gang in map(gangs.gang, listed.podgroups) if gang.why}
+    unclear = sorted(
+        (view for key, view in found.items() if view.state in RANKS and not (view.state == "Queued" and key in told)),
+        key=lambda view: RANKS[view.state],
+    )
     clear = [view for view in found.values() if view.state in ("Running", "Complete")]
     clear.sort(key=lambda view: view.ended, reverse=True)
     clear.sort(key=lambda view: view.over)

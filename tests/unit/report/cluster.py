@@ -20,30 +20,30 @@ class Cluster:
     def __init__(
         self, objects: Mapping[str, Sequence[Document]], logs: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self._objects, self._logs = objects, logs or {}
+        self.objects, self._logs = {path: list(found) for path, found in objects.items()}, logs or {}
         self.asked: list[str] = []
 
     def get(self, path: str, **params: str) -> Document | None:
         self.asked.append(f"get {path}")
         listing = re.sub(r"/namespaces/[^/]+/(\w+)$", r"/\1", path)
-        if listing in self._objects:
-            return {"items": [one for one in self._objects[listing] if selected(one, params) and within(one, path)]}
+        if listing in self.objects:
+            return {"items": [one for one in self.objects[listing] if selected(one, params) and within(one, path)]}
         folder, _, name = path.rpartition("/")
         kind = re.sub(r"/namespaces/[^/]+/", "/", folder)
-        found = (one for one in self._objects.get(kind, ()) if one["metadata"]["name"] == name and within(one, path))
+        found = (one for one in self.objects.get(kind, ()) if one["metadata"]["name"] == name and within(one, path))
         return next(found, None)
 
     def table(self, path: str, **params: str) -> Document | None:
         self.asked.append(f"table {path}")
         listing = re.sub(r"/namespaces/[^/]+/(\w+)$", r"/\1", path)
-        if listing not in self._objects:
+        if listing not in self.objects:
             return None
         columns = COLUMNS.get(path.rpartition("/")[2], ("Name",))
         return {
             "columnDefinitions": [{"name": name} for name in columns],
             "rows": [
                 {"cells": cells(one, columns), "object": {"metadata": one["metadata"]}}
-                for one in self._objects[listing]
+                for one in self.objects[listing]
                 if selected(one, params) and within(one, path)
             ],
         }

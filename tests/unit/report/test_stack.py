@@ -94,7 +94,7 @@ JOBS = ("runs", "waits", "failed", "done", "missing")
     ("name", "state", "reason", "restarts", "loss"),
     [
         ("runs", "Running", "", 1, 4.25),
-        ("waits", "Queued", "waiting until all 2 pods fit at once", 0, None),
+        ("waits", "Queued", "2/2 tasks in gang unschedulable", 0, None),
         ("failed", "Failed", "pod failed-node-0-0, rank 1 ended first with exit code 3: ValueError: bad", 3, None),
         ("done", "Complete", "", 0, 1.5),
         ("missing", "Absent", "no such TrainJob in the cluster", 0, None),
@@ -183,6 +183,16 @@ def test_of_many_failed_jobs_a_bounded_number_is_looked_at() -> None:
     looked = {asked.rpartition("/")[2] for asked in found.asked if asked.startswith(f"get {job_path('')}")}
     assert len(looked) == report.LOOKS
     assert views[99].reason == "R: M"
+
+
+def test_a_gang_whose_podgroup_says_nothing_is_asked_for_its_pods_reason() -> None:
+    found = one_of_each()
+    found.objects[PODGROUPS].clear()
+    found.objects["/api/v1/pods"][2]["status"]["conditions"] = [
+        {"type": "PodScheduled", "status": "False", "message": "0/5 nodes are available"}
+    ]
+    views = {view.name: view for view in report.read(found, stack(*JOBS)).jobs}
+    assert views["waits"].reason == "0/5 nodes are available"
 
 
 def job_path(name: str) -> str:
