@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from muster import places
+from muster import engine, places
 from muster import preview as previews
 from muster import stack as stacks
 from muster.problems import SettingsError
@@ -169,7 +169,7 @@ def _environment(name: str, tree: Path, outcome: Outcome, folder: Path) -> None:
     here.become(ROOT)
     with step(f"{name}: preview of the change"):
         preview = folder / "preview.json"
-        done = here.engine.run("preview", "--json")
+        done = here.engine.run(*engine.PREVIEW)
         preview.write_text(done.stdout)
     with step(f"{name}: report and policies"):
         outcome.verdict, outcome.policies = _report(here, preview, folder)
