@@ -55,7 +55,7 @@ def _policy(rule: Rule, found: Context) -> Policy:
 def _of_resource(rule: Rule, found: Context) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         for finding in policy.findings(rule, [_resource(args)], found):
-            _report(finding, report_violation, {})
+            _report(rule, finding, report_violation, None)
 
     return validate
 
@@ -65,15 +65,16 @@ def _of_stack(rule: Rule, found: Context) -> Callable[[StackValidationArgs, Repo
         resources = [_resource(one) for one in args.resources]
         urns = {(one.noun, one.name): one.urn for one in resources}
         for finding in policy.findings(rule, resources, found):
-            _report(finding, report_violation, urns)
+            _report(rule, finding, report_violation, urns.get((finding.kind, finding.resource)))
 
     return validate
 
 
-def _report(finding: Finding, report_violation: ReportViolation, urns: Mapping[tuple[str, str], str]) -> None:
+def _report(rule: Rule, finding: Finding, report_violation: ReportViolation, urn: str | None) -> None:
+    """Say what was found; the engine puts the policy's description, which is why it matters, before it."""
     if finding.exempted_until is None:
         where = f"{finding.kind} {finding.resource}".strip()
-        report_violation(f"{where}: {finding.reason}", urns.get((finding.kind, finding.resource)))
+        report_violation(f"{where}: {finding.reason.removesuffix(f': {rule.reason}')}", urn)
 
 
 def _resource(args: Any) -> Resource:

@@ -6,15 +6,14 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from muster.policy.rules import RULES
-from muster.problems import hint, one_of
+from muster.problems import hint
 from muster.settings.model import Model
 from muster.texts import MISTAKE, Choice, Date, Label, Line, Registry
 
 
 def _known(rule: str) -> str:
     if rule not in RULES:
-        close = hint(rule, RULES)
-        expected = f"a rule of muster check{close}" if close else one_of(RULES)
+        expected = f"a rule of muster check{hint(rule, RULES) or ' (docs/policies.md lists them)'}"
         raise PydanticCustomError(MISTAKE, "{expected}", {"expected": expected})
     return rule
 
