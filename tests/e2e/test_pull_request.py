@@ -14,8 +14,9 @@ import pytest
 from local.places import ROOT
 from tests.e2e.conftest import clear
 
-LEFT_OUT = (".git", ".venv", "build", "charts", "*_cache", "__pycache__", "*.egg-info", ".hypothesis")
+LEFT_OUT = (".git", "build", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
 LINKED = (".venv", "charts")
+"""Folders that git ignores and that a rehearsal needs."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The checkout as the base of a change."""
     clear()
     root = tmp_path_factory.mktemp("request") / "muster"
-    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    shutil.copytree(ROOT, root, ignore=left_out)
     git(root, "init", "--quiet", "--initial-branch=main")
     (root / ".git" / "info" / "exclude").write_text("".join(f"/{name}\n" for name in LINKED))
     for name in LINKED:
@@ -32,6 +33,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     git(root, "commit", "--quiet", "--message=base")
     yield root
     clear()
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What the copy does without: what git ignores."""
+    return {"__pycache__"} | (({*LEFT_OUT, *LINKED} & set(names)) if Path(folder) == ROOT else set())
 
 
 def git(root: Path, *words: str) -> None:
