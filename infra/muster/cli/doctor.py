@@ -24,7 +24,10 @@ def show(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name what is broken in a stack or left of it, with the command that mends each; changes nothing."""
+    """Name what is broken in a stack or left of it, with the command that mends each; changes nothing.
+
+    Exit code 0: healthy. 5: something was found. 1: nobody could look.
+    """
     from muster import doctor  # noqa: PLC0415 - only here
     from muster.doctor import evidence  # noqa: PLC0415 - only here
 

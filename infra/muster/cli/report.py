@@ -29,7 +29,10 @@ def show(  # noqa: PLR0917 - each is an option of the command
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report on an update before it is made: verdict, blast radius, cost, risks, policies."""
+    """Report on an update before it is made: verdict, blast radius, cost, risks, policies.
+
+    Exit code 0: the report is made. 3: its verdict is as bad as --fail-on says, or worse. 1: none could be made.
+    """
     from muster import catalog, policy  # noqa: PLC0415 - only here
     from muster.catalog import services  # noqa: PLC0415 - only here
     from muster.report import change_report, markdown, page  # noqa: PLC0415 - only here
