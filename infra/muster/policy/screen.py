@@ -30,5 +30,5 @@ def _sum(findings: Sequence[Finding]) -> Text:
     blocking = sum(finding.blocks for finding in findings)
     exempted = sum(finding.exempted_until is not None for finding in findings)
     advisory = len(findings) - blocking - exempted
-    text = f"{len(RULES)} rules: {blocking} mandatory findings, {advisory} advisory, {exempted} exempted"
+    text = f"{len(RULES)} rules: {blocking} mandatory, {advisory} advisory, {exempted} exempted findings"
     return Text(text, style="red" if blocking else "green")
