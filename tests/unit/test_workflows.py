@@ -98,6 +98,16 @@ def test_code_of_forks_meets_no_secret_and_no_token_that_writes() -> None:
     assert not [file for file, text in FILES.items() if "pull_request_target" in text]
 
 
+def test_a_secret_is_given_to_the_step_that_needs_it_alone() -> None:
+    holders = [(file, step) for file, _, job in jobs() for step in job["steps"] if "secrets." in str(step)]
+    assert [(file, step["run"].split()[1]) for file, step in holders] == [
+        ("deploy.yml", "report"),
+        ("deploy.yml", "up"),
+        ("drift.yml", "drift"),
+    ]
+    assert sum(text.count("secrets.") for text in FILES.values()) == len(holders)
+
+
 def test_the_workflow_that_comments_runs_no_code_of_the_request() -> None:
     workflow, text = WORKFLOWS["pull-request-comment.yml"], FILES["pull-request-comment.yml"]
     assert workflow["on"] == {"workflow_run": {"workflows": ["pull request"], "types": ["completed"]}}
