@@ -5,7 +5,7 @@ STACK ?= local
 PYTHON ?= python3
 RUN := .venv/bin/python -m local
 
-.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench reference docs policy-pack schema lock clean
+.PHONY: help up down preview drift report rehearse pr comment drill test check e2e cluster cluster-down tools images charts catalog env bench bench-status reference docs policy-pack schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
