@@ -36,6 +36,7 @@ ON_DEMAND = {"mode": "on-demand", "allowUnreserved": True}
 BLOCK = {"mode": "capacity-block", "reservation": "cr-0a1b2c3d4e5f60718", "ends": "2027-12-01T11:30:00Z"}
 FIRST, SECOND = "marked-1-5d1c0b77f2a9", "marked-2-e08c44b19d36"
 """Values of the secret, before and after."""
+CHART = "kubeflow-trainer"
 JOB, SPACE = "zero3-smoke", "training"
 
 
@@ -51,7 +52,7 @@ def edit(**values: Any) -> Callable[[Place], None]:
 
 def bump_chart(place: Place) -> None:
     """Put the next patch of a chart where the pinned one is."""
-    link = place.root / "charts" / "kubeflow-trainer"
+    link = place.root / "charts" / CHART
     pinned = link.resolve()
     link.unlink()
     shutil.copytree(pinned, link)
@@ -84,7 +85,7 @@ CHANGES: Mapping[str, Callable[[Place], None]] = {
     "chart": bump_chart,
     "secret": rotate,
 }
-"""Changes by the name of their golden file, each made on the environment as it is; a chart and a secret come last."""
+"""Changes by the name of their golden file, each made on the environment as it is."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,10 +125,13 @@ def gang() -> dict[str, Any]:
 
 @pytest.fixture
 def environment(up: Place) -> Iterator[Place]:
-    file = up.root / "stacks" / f"Pulumi.{STACK}.yaml"
-    before = file.read_text()
+    file, chart = up.root / "stacks" / f"Pulumi.{STACK}.yaml", up.root / "charts" / CHART
+    before, pinned = file.read_text(), chart.readlink()
     yield up
     file.write_text(before)
+    if not chart.is_symlink():
+        shutil.rmtree(chart)
+        chart.symlink_to(pinned)
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -8,6 +8,8 @@ from typing import Any
 from muster.preview import Change
 from muster.report import veil
 
+CONTEXT = 20
+"""Characters that are shown before the first one that differs."""
 SECRET = "Secret"  # noqa: S105 - the kind of a Kubernetes object
 _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[]+)')
 """A step of a property path: https://www.pulumi.com/docs/iac/concepts/resources/options/ignorechanges/#property-paths"""
@@ -57,8 +59,21 @@ def _differences(path: str, before: Any, after: Any, *, secret: bool) -> Iterabl
                 if one != other:
                     held = index > 0 and veil.is_secret_option(before[index - 1])
                     yield from _differences(f"{path}[{index}]", one, other, secret=held)
+        case (str(), str()) if not secret and _cut_alike(before, after):
+            start = max(0, _common(before, after) - CONTEXT)
+            yield FieldChange(path, f"…{veil.value(before[start:])}", f"…{veil.value(after[start:])}")
         case _:
             yield FieldChange(path, veil.value(before, secret=secret), veil.value(after, secret=secret))
+
+
+def _cut_alike(before: str, after: str) -> bool:
+    """Whether two texts that differ would look the same, because they are long and begin alike."""
+    return before != after and veil.value(before) == veil.value(after) == veil.cut(after)
+
+
+def _common(before: str, after: str) -> int:
+    """Length of the common beginning."""
+    return next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), len(before))
 
 
 def _key(quoted: str, index: str, plain: str) -> str | int:

@@ -56,7 +56,6 @@ AREAS: Mapping[str, Area] = {
     "aws:ec2/subnet:Subnet": "network",
     "aws:fsx/lustreFileSystem:LustreFileSystem": "data",
     "aws:ecr/repository:Repository": "data",
-    "kubernetes:core/v1:PersistentVolume": "mount",
     "kubernetes:core/v1:Namespace": "namespace",
     "kubernetes:core/v1:Secret": "secret",
     "aws:eks/accessEntry:AccessEntry": "access",
@@ -186,7 +185,7 @@ def _node_group(change: Change, template: Change | None, types: Mapping[str, Ins
         gpus_after=new.nodes * new.gpus,
         gpus_away=away * old.gpus,
         minutes=minutes,
-        why=change.replaces if what == "replaced" else tuple(field for field in change.fields if field not in TAGS),
+        why=_roots(change.replaces if what == "replaced" else change.fields),
     )
 
 
@@ -334,21 +333,25 @@ def _state(name: str, occupancy: Occupancy) -> JobState:
     return "running" if gang.running else "queued"
 
 
-def _touched(changes: Iterable[Change]) -> Iterable[Touched]:
+def _touched(changes: Sequence[Change]) -> Iterable[Touched]:
+    installed_in = {str(change.old.get("namespace")) for change in changes if change.kind == RELEASE}
     for change in changes:
         if change.unprotected or (change.protected and change.operation in ("replace", "delete")):
             yield Touched("protection", f"{change.noun} {change.name}", change.operation)
         area = _area(change)
+        if area == "namespace" and _called(change) in installed_in:
+            # It goes with what was installed in it, and held nothing else.
+            area = "platform"
         if area is None or change.operation == "create":
             continue
-        if change.operation == "update" and change.fields and all(_root(path) in TAGS for path in change.fields):
+        if change.operation == "update" and change.fields and not _roots(change.fields):
             continue
         yield Touched(area, _called(change), change.operation, _detail(change))
 
 
 def _area(change: Change) -> Area | None:
     if change.kind == CLAIM:
-        # A volume that a claim names is kept when the claim goes; one that was made for it goes with it.
+        # A volume that a claim names outlives the claim; one that was made for it goes with it.
         # https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming
         return "mount" if (change.old.get("spec") or {}).get("volumeName") else "data"
     if change.noun in RUNTIMES:
@@ -365,17 +368,17 @@ def _called(change: Change) -> str:
 
 
 def _detail(change: Change) -> str:
-    """Versions before and after, where they differ; else why it is replaced, or which inputs of AWS's differ."""
+    """Versions before and after, where they differ; else which inputs of AWS's differ."""
     pairs = [(side.get("version") or side.get("chart")) for side in (change.old, change.new)]
     if change.operation == "update" and pairs[0] != pairs[1] and all(pairs):
         return f"{_short(pairs[0])} to {_short(pairs[1])}"
-    inputs = sorted({_root(path) for path in change.fields})
-    return ", ".join(change.replaces or (() if change.kind.startswith("kubernetes:") else inputs))
+    return "" if change.kind.startswith("kubernetes:") else ", ".join(_roots(change.replaces or change.fields))
 
 
 def _short(found: Any) -> str:
     return str(found).rpartition("/")[2]
 
 
-def _root(path: str) -> str:
-    return path.partition(".")[0].partition("[")[0]
+def _roots(paths: Iterable[str]) -> tuple[str, ...]:
+    """Inputs that paths are of, without tags."""
+    return tuple(sorted({path.partition(".")[0].partition("[")[0] for path in paths} - {*TAGS}))

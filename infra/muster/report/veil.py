@@ -61,14 +61,16 @@ def value(found: Any, *, secret: bool = False) -> str:
             return "nothing"
         case str() if found == UNKNOWN:
             return "known after the update"
+        case "":
+            return "empty"
         case str() if "\n" in found.strip():
             return f"text of {len(found.splitlines())} lines"
         case str():
-            return _cut(text(found))
+            return cut(text(found))
         case Mapping() | list():
-            return _cut(text(json.dumps(clean(found), ensure_ascii=False, separators=(", ", ": "))))
+            return cut(text(json.dumps(clean(found), ensure_ascii=False, separators=(", ", ": "))))
         case _:
-            return _cut(json.dumps(found))
+            return cut(json.dumps(found))
 
 
 def clean(found: Any) -> Any:
@@ -94,6 +96,7 @@ def clean(found: Any) -> Any:
             return found
 
 
-def _cut(said: str) -> str:
+def cut(said: str) -> str:
+    """A text on one line, not too long."""
     line = " ".join(said.split())
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

@@ -1,11 +1,11 @@
 """One line on top of a report: safe, needs care or dangerous, and why."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from muster.preview import Change
+from muster.preview import Change, Operation
 from muster.report.impact import NODE_GROUP, Area, Impact, JobState, JobWhat, PoolImpact, Touched
 from muster.report.money import Money
 from muster.report.risks import Risks
@@ -72,24 +72,27 @@ def _failed(facts: Facts) -> Iterable[str]:
 
 
 LOST: Mapping[Area, str] = {
-    "data": "what is on it is lost",
-    "control plane": "everything in the cluster goes with it",
-    "network": "everything in it goes with it",
-    "CRDs": "every object of its kinds goes with it, jobs too",
-    "namespace": "everything in it goes with it",
+    "data": "the data is lost",
+    "control plane": "everything in the cluster goes too",
+    "network": "everything inside goes too",
+    "CRDs": "all objects of its kinds go too, jobs among them",
+    "namespace": "everything inside goes too",
 }
 """What is lost with a thing of an area that is replaced or deleted."""
-CARE: Mapping[Area, str] = {
-    "control plane": "the control plane changes under everything that runs",
-    "network": "the network changes under everything that runs",
-    "platform": "a release that jobs depend on",
-    "CRDs": "a release of CRDs that jobs depend on",
-    "runtime": "jobs that start later get it; those that run go on from their snapshot",
-    "mount": "no pod can mount it while it is away; what is on it stays",
-    "secret": "jobs that run keep the old value until they are run again",
-    "access": "who may use the cluster",
+CARE: Mapping[Area, tuple[str, str]] = {
+    "control plane": ("the control plane changes under everything that runs", ""),
+    "network": ("the network changes under everything that runs", ""),
+    "platform": ("jobs depend on it", "what it does for jobs ends"),
+    "CRDs": ("jobs depend on it", ""),
+    "runtime": (
+        "jobs that start later get it; those that run go on from their snapshot",
+        "no job can start with it; those that run go on from their snapshot",
+    ),
+    "mount": ("jobs mount it", "no pod can mount it any more"),
+    "secret": ("jobs that run keep the old value until they are run again", "no pod can start with it any more"),
+    "access": ("others may use the cluster", "somebody may use the cluster no more"),
 }
-"""What a change of an area means that loses nothing by itself."""
+"""What a change of an area means that loses nothing by itself, and what a deletion."""
 NOUNS: Mapping[Area, str] = {
     "CRDs": "release ",
     "namespace": "namespace ",
@@ -99,14 +102,20 @@ NOUNS: Mapping[Area, str] = {
     "secret": "secret ",
 }
 """What the names of an area are names of, where they don't say it."""
-DONE = {"update": "updated", "replace": "replaced", "delete": "deleted"}
+DONE: Mapping[Operation, str] = {"update": "updated", "replace": "replaced", "delete": "deleted"}
 
 
 def _losses(facts: Facts) -> Iterable[str]:
+    """Things that hold others, together where they are of one area."""
+    lost: dict[tuple[Area, Operation], list[Touched]] = defaultdict(list)
+    for one in facts.impact.touched:
+        if one.area in LOST and one.operation in ("replace", "delete"):
+            lost[one.area, one.operation].append(one)
     order = list(LOST)
-    lost = [one for one in facts.impact.touched if one.area in LOST and one.operation in ("replace", "delete")]
-    for one in sorted(lost, key=lambda one: order.index(one.area)):
-        yield f"{_named(one)} is {DONE[one.operation]}: {LOST[one.area]}{_because(one)}"
+    for (area, operation), things in sorted(lost.items(), key=lambda item: order.index(item[0][0])):
+        names = [_named(one) for one in things]
+        because = _because(things[0]) if len(things) == 1 else ""
+        yield f"{_list(names)} {'is' if len(names) == 1 else 'are'} {DONE[operation]}: {LOST[area]}{because}"
 
 
 def _named(one: Touched) -> str:
@@ -157,8 +166,9 @@ def pool_sentence(pool: PoolImpact) -> str:
         case "removed":
             return f"pool {pool.pool} is removed: {count} and {pool.gpus_gone} GPUs go"
         case "replaced":
-            away = f"all {pool.gpus_away} GPUs are away for up to {pool.minutes} min" if pool.gpus_away else count
-            return f"pool {pool.pool} is replaced: {away}"
+            if pool.gpus_away:
+                return f"pool {pool.pool} is replaced: all {pool.gpus_away} GPUs are away for up to {pool.minutes} min"
+            return f"pool {pool.pool} is replaced: {count} go when the new ones are there"
         case "emptied":
             return f"pool {pool.pool} is scaled to zero: {count} and {pool.gpus_gone} GPUs go"
         case "drained" if pool.gpus_away:
@@ -220,7 +230,8 @@ def _careful(facts: Facts) -> Iterable[str]:
         if one.area in CARE and not (one.area in LOST and one.operation in ("replace", "delete"))
     ]
     for one in sorted(touched, key=lambda one: order.index(one.area)):
-        yield f"{_named(one)} is {DONE[one.operation]}: {CARE[one.area]}{_because(one)}"
+        kept, gone = CARE[one.area]
+        yield f"{_named(one)} is {DONE[one.operation]}: {gone if one.operation == 'delete' else kept}{_because(one)}"
 
 
 def _spot(facts: Facts) -> Iterable[str]:
@@ -246,6 +257,7 @@ NAMED: tuple[str, ...] = (
     "aws:ec2/launchTemplate:LaunchTemplate",
     "kubernetes:core/v1:ConfigMap",
     "kubernetes:core/v1:Node",
+    "kubernetes:core/v1:PersistentVolume",
 )
 """Kinds whose replacement is told by what it does to pools and jobs, or that nothing holds on to."""
 
@@ -261,8 +273,12 @@ def _others(facts: Facts) -> Iterable[str]:
         and change.noun != "TrainJob"
         and not {change.name, str((change.old.get("metadata") or {}).get("name"))} & told
     ]
-    for change in gone:
-        yield f"{change.noun} {change.name} is {DONE[change.operation]}"
+    operations: tuple[Operation, ...] = ("delete", "replace")
+    for operation in operations:
+        kinds = Counter(change.noun for change in gone if change.operation == operation)
+        if kinds:
+            names = [f"{count} {noun}" for noun, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))]
+            yield f"other resources are {DONE[operation]}: {_list(names)}"
 
 
 def _list(names: Sequence[str]) -> str:
@@ -275,8 +291,8 @@ def _s(names: Sequence[str]) -> str:
 
 RULES: tuple[tuple[Level, Callable[[Facts], Iterable[str]]], ...] = (
     ("dangerous", _failed),
-    ("dangerous", _losses),
     ("dangerous", _cut_off),
+    ("dangerous", _losses),
     ("dangerous", _unprotected),
     ("dangerous", _over_budget),
     ("needs care", _policies),

@@ -157,38 +157,38 @@ CASES: Mapping[str, Case] = {
     ),
     "cluster replaced": Case(
         [step("replace", CLUSTER, "cluster", {}, {}, fields=["roleArn"], replaces=["roleArn"])],
-        "dangerous: cluster is replaced: everything in the cluster goes with it (roleArn)",
+        "dangerous: cluster is replaced: everything in the cluster goes too (roleArn)",
     ),
     "network": Case(
         [
             step("replace", VPC, "vpc", {}, {}, replaces=["cidrBlock"]),
             step("replace", SUBNET, "private-usw2-az2", {}, {}, replaces=["vpcId"]),
         ],
-        "dangerous: vpc is replaced: everything in it goes with it (cidrBlock) (and 1 more reason)",
+        "dangerous: vpc, private-usw2-az2 are replaced: everything inside goes too",
     ),
     "file system": Case(
         [step("replace", LUSTRE, "storage-checkpoints", {}, {}, replaces=["subnetIds"])],
-        "dangerous: storage-checkpoints is replaced: what is on it is lost (subnetIds)",
+        "dangerous: storage-checkpoints is replaced: the data is lost (subnetIds)",
     ),
     "file system grows": Case(
         [step("update", LUSTRE, "storage-checkpoints", {}, {}, fields=["storageCapacity"])],
         "safe: nothing that runs is touched",
     ),
     "claim of its own volume": Case(
-        [step("delete", CLAIM, "claim-scratch", FAST, None)], "dangerous: scratch is deleted: what is on it is lost"
+        [step("delete", CLAIM, "claim-scratch", FAST, None)], "dangerous: scratch is deleted: the data is lost"
     ),
     "claim of a kept volume": Case(
         [step("delete", CLAIM, "claim-checkpoints", RETAINED, None)],
-        "needs care: volume checkpoints is deleted: no pod can mount it while it is away; what is on it stays",
+        "needs care: volume checkpoints is deleted: no pod can mount it any more",
     ),
     "chart": Case(
         [step("update", RELEASE, "kubeflow-trainer", {"version": "2.3.0"}, {"version": "2.3.1"}, fields=["version"])],
-        "needs care: release kubeflow-trainer is updated: a release that jobs depend on (2.3.0 to 2.3.1)",
+        "needs care: release kubeflow-trainer is updated: jobs depend on it (2.3.0 to 2.3.1)",
         RUNNING,
     ),
     "CRDs deleted": Case(
         [step("delete", RELEASE, "trainer-crds", {}, None)],
-        "dangerous: release trainer-crds is deleted: every object of its kinds goes with it, jobs too",
+        "dangerous: release trainer-crds is deleted: all objects of its kinds go too, jobs among them",
     ),
     "runtime": Case(
         [step("update", RUNTIME, "runtime-ds", runtime(), runtime(LEVEL="debug"), fields=["spec.template"])],
@@ -232,7 +232,7 @@ CASES: Mapping[str, Case] = {
     ),
     "queue deleted": Case(
         [step("delete", QUEUE, "queue-research", {"metadata": {"name": "research"}}, None)],
-        "needs care: Queue queue-research is deleted",
+        "needs care: other resources are deleted: 1 Queue",
     ),
     "secret": Case(
         [step("update", SECRET, "secret-default-hub", HELD, HELD, fields=["data"])],

@@ -16,6 +16,7 @@ MARK = "m4rk3d-5d1c0b77f2a9"
     [
         (None, "nothing"),
         (3, "3"),
+        ("", "empty"),
         (True, "true"),
         ("m7i.xlarge", "m7i.xlarge"),
         (UNKNOWN, "known after the update"),
@@ -80,6 +81,10 @@ def change(old: Any, new: Any, *fields: str, kind: str = "kubernetes:core/v1:Con
         (
             change({"args": ["--token", "a"]}, {"args": ["--token", "b"]}, "args"),
             [FieldChange("args[1]", "changed", "changed")],
+        ),
+        (
+            change({"image": f"{'a' * 100}:1"}, {"image": f"{'a' * 100}:2"}, "image"),
+            [FieldChange("image", f"…{'a' * 19}:1", f"…{'a' * 19}:2")],
         ),
         (change({}, {}, "gone.away"), [FieldChange("gone.away", "nothing", "nothing")]),
         (
