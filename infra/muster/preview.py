@@ -72,6 +72,8 @@ class Preview:
     errors: tuple[str, ...] = ()
     before: Properties = field(default_factory=dict)
     """Outputs of the stack as they were."""
+    left_out: int = 0
+    """How many resources stay as they are and are not in it: those of an engine without --show-sames."""
 
     def changed(self) -> tuple[Change, ...]:
         """Resources that don't stay as they are."""
@@ -98,11 +100,13 @@ def parse(document: Mapping[str, Any]) -> Preview:
             before = changes.get(change.urn)
             changes[change.urn] = _joined(before, change) if before else change
     said = document.get("diagnostics") or ()
+    same = (document.get("changeSummary") or {}).get("same", 0)
     return Preview(
         changes=tuple(changes.values()),
         warnings=tuple(_said(said, "warning")),
         errors=tuple(_said(said, "error")),
         before=(stack.get("oldState") or {}).get("outputs") or {},
+        left_out=max(0, same - sum(step["op"] == "same" for step in steps)),
     )
 
 

@@ -54,6 +54,12 @@ def test_the_stack_itself_gives_the_outputs_before() -> None:
     assert [change.kind for change in found.changed()] == ["aws:ec2/vpc:Vpc"]
 
 
+@pytest.mark.parametrize(("same", "left_out"), [(3, 2), (1, 0)])
+def test_what_is_left_out_is_counted(same: int, left_out: int) -> None:
+    steps = [step("same", "pool-a"), step("update", "pool-b")]
+    assert preview.parse({"steps": steps, "changeSummary": {"same": same, "update": 1}}).left_out == left_out
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"steps": [{"op": "same"}]}), '{"steps": 3}'])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="found no preview; expected the output of: pulumi preview --json"):

@@ -29,8 +29,16 @@ def findings(rule: Rule, resources: Sequence[Resource], found: Context) -> tuple
 
 
 def of_preview(preview: Preview, plan: "Plan") -> tuple[Finding, ...]:
-    """Findings about a stack as it would be after the update of a preview."""
-    return judge([_resource(change) for change in preview.changes if change.operation != "delete"], context(plan))
+    """Findings about a stack as it would be after the update of a preview.
+
+    Of a preview that leaves resources out, only what one resource shows by itself can be told.
+    """
+    resources = [_resource(change) for change in preview.changes if change.operation != "delete"]
+    found = context(plan)
+    if preview.left_out:
+        alone = [rule for rule in RULES.values() if rule.each is not None]
+        return tuple(one for rule in alone for one in findings(rule, resources, found))
+    return judge(resources, found)
 
 
 def context(plan: "Plan") -> Context:

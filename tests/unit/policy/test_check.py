@@ -11,7 +11,7 @@ import pytest
 from muster.policy import Resource
 
 from tests.program.recorder import ENVIRON, ROOT
-from tests.unit.policy.cases import cluster, repository
+from tests.unit.policy.cases import cluster, efa, repository, template
 
 NO_KEY = cluster(enabledClusterLogTypes=["audit"], vpcConfig={"endpointPublicAccess": False})
 
@@ -42,7 +42,7 @@ def test_json_has_every_finding() -> None:
     done = check([repository("MUTABLE"), NO_KEY], "--json")
     assert done.returncode == 1
     document = json.loads(done.stdout)
-    assert (document["stack"], document["errors"]) == ("local", [])
+    assert (document["stack"], document["unjudged"]) == ("local", [])
     assert [(one["rule"], one["resource"], one["kind"]) for one in document["findings"]] == [
         ("secrets-customer-key", "cluster", "Cluster"),
         ("registry-tags-immutable", "images", "Repository"),
@@ -53,7 +53,16 @@ def test_json_has_every_finding() -> None:
 def test_a_preview_that_failed_is_not_all_right() -> None:
     done = check([], diagnostics=[{"severity": "error", "message": "the program ended"}])
     assert done.returncode == 1
-    assert "the preview failed, so not everything was judged: the program ended" in done.stderr
+    assert "not everything was judged: the preview failed: the program ended" in done.stderr
+
+
+def test_a_preview_that_leaves_out_what_stays_is_judged_by_what_it_shows() -> None:
+    bare = template(**efa("sg-1"), metadataOptions={"httpTokens": "optional"})
+    done = check([bare], "--json", changeSummary={"same": 70})
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert [one["rule"] for one in document["findings"]] == ["imdsv2"]
+    assert document["unjudged"] == ["the preview leaves out 70 resources that stay; make it with --show-sames"]
 
 
 @pytest.mark.parametrize("text", ["", "[]"])
