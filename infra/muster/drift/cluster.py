@@ -10,6 +10,8 @@ from muster.report.reader import Reader, Unreachable, items
 
 Document = Mapping[str, Any]
 JOBSET_LABEL = "jobset.sigs.k8s.io/jobset-name"
+Deployed = tuple[str, str, int]
+"""Name, namespace and deployed revision."""
 ENDS = ("Complete", "Failed")
 
 
@@ -66,11 +68,11 @@ def findings(reader: Reader, plan: Plan) -> tuple[list[Finding], list[str]]:
 
 
 def _compared(
-    live: Live, documents: Iterable[Document], autoscaled: frozenset[tuple[str, str, str]], release: ReleasePlan | None
+    live: Live, documents: Iterable[Document], autoscaled: frozenset[tuple[str, str, str]], release: Deployed | None
 ) -> Iterator[Finding]:
     """Each manifest against its object; those of a release lie in its namespace where they name none."""
     kinship: Kinship = "release" if release else "stack"
-    of, namespace = (release.name, release.namespace) if release else ("", "")
+    of, namespace, revision = release or ("", "", 0)
     for document in documents:
         kind, metadata = live.kind(document), document["metadata"]
         where = metadata.get("namespace") or namespace if kind is None or kind["namespaced"] else ""
@@ -82,6 +84,7 @@ def _compared(
             where,
             of,
             namespace,
+            revision,
             _for_kubectl(document),
             immutable=bool((found or {}).get("immutable")),
         )
@@ -124,7 +127,7 @@ def _release(
         return
     for difference in compare.differences("Release", {"values": plan.values}, {"values": revision.values}):
         yield Finding(thing, difference)
-    yield from _compared(live, revision.objects, autoscaled, plan)
+    yield from _compared(live, revision.objects, autoscaled, (plan.name, plan.namespace, revision.number))
 
 
 def _autoscaled(reader: Reader) -> frozenset[tuple[str, str, str]]:

@@ -37,8 +37,8 @@ class Thing:
     """What differs: an object of the cluster or a resource of the cloud.
 
     `resource` is what kubectl calls its kind, empty for resources of the cloud. `of` names the release or pool that it
-    belongs to, `home` the namespace of that release; of a rule they are its security group and region. What is
-    `immutable` can only be made anew.
+    belongs to, `home` the namespace of that release and `revision` the deployed one; of a rule the first two are its
+    security group and region. What is `immutable` can only be made anew.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Thing:
     namespace: str = ""
     of: str = ""
     home: str = ""
+    revision: int = 0
     resource: str = ""
     immutable: bool = False
 

@@ -40,8 +40,11 @@ def command(finding: Finding, stack: str) -> str:
 
 
 def _rollback(thing: Thing) -> str:
-    """Helm makes its newest revision again: what is gone comes back, what was changed is as it was."""
-    return f"helm rollback {shlex.quote(thing.of)} --namespace {shlex.quote(thing.home)}"
+    """Helm makes the deployed revision again: what is gone comes back, what was changed is as it was.
+
+    Without a number it would take the revision before: https://helm.sh/docs/helm/helm_rollback/
+    """
+    return f"helm rollback {shlex.quote(thing.of)} {thing.revision} --namespace {shlex.quote(thing.home)}"
 
 
 def _kubectl(thing: Thing, verb: str) -> str:

@@ -288,7 +288,7 @@ def test_the_patch_of_a_difference_mends_it(change: Any) -> None:
     live = copy.deepcopy(FILLED)
     _set(live, *change)
     (seen,) = compare.differences("Deployment", DEPLOYMENT, live)
-    thing = Thing("Deployment", "manager", "release", "system", "r", "system", "deployment.apps")
+    thing = Thing("Deployment", "manager", "release", "system", "r", "system", 1, "deployment.apps")
     words = mend.command(Finding(thing, seen), "local")
     before, _, text = words.partition(" --type json --patch ")
     assert before == "kubectl --namespace system patch deployment.apps manager"

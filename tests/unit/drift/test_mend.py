@@ -8,7 +8,7 @@ UP = "make up STACK=dev REFRESH=1"
 GONE = Difference((), "there", ABSENT)
 RUNTIME = Thing("ClusterTrainingRuntime", "ds", "stack", resource="clustertrainingruntime.trainer.kubeflow.org")
 FILES = Thing("ConfigMap", "files-1", "stack", "training", resource="configmap", immutable=True)
-CONTROLLER = Thing("Deployment", "manager", "release", "other", "jobset", "jobset-system", "deployment.apps")
+CONTROLLER = Thing("Deployment", "manager", "release", "other", "jobset", "jobset-system", 3, "deployment.apps")
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ CONTROLLER = Thing("Deployment", "manager", "release", "other", "jobset", "jobse
             Difference(("spec", "unschedulable"), ABSENT, True),
             "kubectl uncordon 'n 1'",
         ),
-        (CONTROLLER, GONE, "helm rollback jobset --namespace jobset-system"),
+        (CONTROLLER, GONE, "helm rollback jobset 3 --namespace jobset-system"),
         (
             CONTROLLER,
             Difference(("spec", "replicas"), 1, 0, "/spec/replicas"),
@@ -32,9 +32,9 @@ CONTROLLER = Thing("Deployment", "manager", "release", "other", "jobset", "jobse
             """ --patch '[{"op": "replace", "path": "/spec/replicas", "value": 1}]'""",
         ),
         (
-            Thing("Secret", "cert", "release", "other", "jobset", "jobset-system", "secret"),
+            Thing("Secret", "cert", "release", "other", "jobset", "jobset-system", 3, "secret"),
             Difference(("data", "key"), "c2VjcmV0", "b3RoZXI=", "/data/key"),
-            "helm rollback jobset --namespace jobset-system",
+            "helm rollback jobset 3 --namespace jobset-system",
         ),
         (Thing("Secret", "token", "stack", "training"), Difference(("type",), "Opaque", "x", "/type"), UP),
         (
@@ -48,7 +48,7 @@ CONTROLLER = Thing("Deployment", "manager", "release", "other", "jobset", "jobse
         (
             CONTROLLER,
             Difference(("spec", "long"), "long " * 100, "short", "/spec/long"),
-            "helm rollback jobset --namespace jobset-system",
+            "helm rollback jobset 3 --namespace jobset-system",
         ),
         (
             FILES,

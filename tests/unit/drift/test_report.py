@@ -71,7 +71,7 @@ def test_values(value: object, text: str) -> None:
 def test_nothing_of_a_secret_is_told() -> None:
     planted = "marked-" + "value"
     for kinship in ("stack", "release", "cloud"):
-        thing = Thing("Secret", "token", kinship, "training", "r", "r", "secret")
+        thing = Thing("Secret", "token", kinship, "training", "r", "r", 1, "secret")
         for wanted, found in ((planted, "other"), (ABSENT, planted), (planted, ABSENT)):
             told = report.make("local", [Finding(thing, Difference(("data", "value"), wanted, found, "/data/value"))])
             assert planted not in repr(told)
