@@ -61,7 +61,7 @@ def project(start: Path) -> Path:
 
 def reader(made: Plan):  # type: ignore[no-untyped-def]
     """The stack's cluster."""
-    from muster.kube import Kube  # noqa: PLC0415 - the Kubernetes client takes half a second to import
+    from muster.kube import Kube  # noqa: PLC0415 - only where a cluster is asked
     from muster.report.reader import Unreachable  # noqa: PLC0415 - as in main
 
     if made.cluster.kubeconfig is None:

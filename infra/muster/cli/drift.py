@@ -97,7 +97,7 @@ def _in_cluster(made: Plan, seen: Preview | None) -> "tuple[list[Finding], list[
     A cluster on AWS that KUBECONFIG does not name is found as the engine knows it.
     """
     from muster.drift import cluster, refresh  # noqa: PLC0415 - only here
-    from muster.kube import Kube  # noqa: PLC0415 - the Kubernetes client takes half a second to import
+    from muster.kube import Kube  # noqa: PLC0415 - only where a cluster is asked
     from muster.report.reader import Unreachable  # noqa: PLC0415 - only here
 
     try:

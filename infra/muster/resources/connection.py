@@ -37,7 +37,7 @@ class Connection:
         self._known.set()
 
     def _open(self) -> "Kube":
-        from muster.kube import Kube  # noqa: PLC0415 - previews ask no cluster, and its client takes a third of a second
+        from muster.kube import Kube  # noqa: PLC0415 - previews ask no cluster
 
         if self._file is not None:
             return Kube.from_file(Path(self._file), self._context)
