@@ -295,7 +295,7 @@ RULES: tuple[tuple[Level, Callable[[Facts], Iterable[str]]], ...] = (
     ("dangerous", _losses),
     ("dangerous", _unprotected),
     ("dangerous", _over_budget),
-    ("needs care", _policies),
+    ("dangerous", _policies),
     ("needs care", _moved),
     ("needs care", _jobs),
     ("needs care", _careful),

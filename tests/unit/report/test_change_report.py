@@ -402,11 +402,11 @@ def test_a_preview_that_failed_is_dangerous() -> None:
     assert found.errors == ("AccessDenied token=changed",)
 
 
-def test_policies_that_block_need_care_and_exempted_ones_do_not() -> None:
+def test_policies_that_block_are_dangerous_and_exempted_ones_are_not() -> None:
     broken = Finding("pinned-images", "mandatory", "runtime-ds", "image x has no tag: it moves", "pin it")
     excused = Finding("pinned-images", "mandatory", "runtime-b", "image y has no tag", "pin it", date(2027, 1, 1))
     found = previews.report(policies=[broken, excused])
-    assert found.verdict.line == "needs care: policy pinned-images: runtime-ds: image x has no tag: it moves"
+    assert found.verdict.line == "dangerous: policy pinned-images: runtime-ds: image x has no tag: it moves"
     assert [one["exemptedUntil"] for one in found.document()["policies"]] == [None, "2027-01-01"]
 
 
