@@ -26,7 +26,10 @@ def show(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a stack's screen again and again until Ctrl-C; without a terminal, one line for each change of state."""
+    """Show a stack's screen again and again until Ctrl-C; without a terminal, one line for each change of state.
+
+    Exit code 0: ended by Ctrl-C, or every job is complete. 1: a job failed, or nobody could look.
+    """
     from rich.live import Live  # noqa: PLC0415 - only here
 
     from muster.report import changes, text  # noqa: PLC0415 - only here
