@@ -37,7 +37,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def left_out(folder: str, names: list[str]) -> set[str]:
     """What the copy does without: what git ignores."""
-    return {"__pycache__"} | (({*LEFT_OUT, *LINKED} & set(names)) if Path(folder) == ROOT else set())
+    return {"__pycache__", ".venv"} | (({*LEFT_OUT, *LINKED} & set(names)) if Path(folder) == ROOT else set())
 
 
 def git(root: Path, *words: str) -> None:

@@ -169,7 +169,7 @@ _ROWS = (
         "charts-pinned",
         "mandatory",
         "a preview depends on a server, and a changed chart slips in",
-        "name a folder of the materialised charts and no version",
+        "name a folder of the materialised charts, and no repository",
         "https://helm.sh/docs/topics/provenance/",
         each=pods.floating_charts,
     ),

@@ -444,10 +444,9 @@ CASES: Mapping[str, tuple[tuple[Broken, ...], tuple[Kept, ...]]] = {
     "charts-pinned": (
         (
             Broken("the chart volcano is no folder of the checkout", (release(chart="volcano"),)),
-            Broken("version names a chart server's release", (release(version="1.14.1"),)),
-            Broken("repositoryOpts names a chart server's release", (release(repositoryOpts={"repo": "https://x"}),)),
+            Broken("repositoryOpts names a chart server", (release(repositoryOpts={"repo": "https://x"}),)),
         ),
-        (Kept((release(), release(chart=UNKNOWN))),),
+        (Kept((release(), release(version="1.14.1"), release(chart=UNKNOWN))),),
     ),
     "gang-for-many-nodes": (
         (Broken("2 nodes on runtime-ds, which has no pod group", (runtime(None), job(2))),),
