@@ -41,6 +41,9 @@ def connect(
         kubeconfig=plan.kubeconfig if kubeconfig is None else kubeconfig,
         context=plan.context,
         cluster_identifier=plan.identity,
+        # Else a new value replaces a Secret, and pods that start meanwhile don't find it.
+        # https://www.pulumi.com/registry/packages/kubernetes/api-docs/provider/#enablesecretmutable_python
+        enable_secret_mutable=True,
         opts=pulumi.ResourceOptions(depends_on=list(ready)),
     )
     return Cluster(
