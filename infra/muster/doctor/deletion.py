@@ -9,36 +9,35 @@ from muster.doctor.evidence import Evidence, Thing
 from muster.doctor.finding import Finding
 
 STUCK_S = 30
-"""Seconds after its deletion, and for a pod after its grace period too, from which on a thing counts as stuck."""
+"""Seconds after its deletion from which on a thing counts as stuck, for a pod after its grace period."""
+PODS_S = 180
+"""The same where the garbage collector waits for pods, which may save for two minutes before they end."""
+COLLECTOR = {"foregroundDeletion", "orphan"}
+"""https://kubernetes.io/docs/concepts/architecture/garbage-collection/#foreground-deletion"""
 LET_GO = '{"metadata":{"finalizers":null}}'
 
 
 def findings(evidence: Evidence, now: datetime) -> list[Finding]:
     """Objects and namespaces that are stuck in deletion, and pods on nodes that can't end them."""
-    gone = [
-        _namespace(Thing("namespace", one["metadata"]), evidence.held)
-        for one in evidence.namespaces
-        if _stuck(one["metadata"], now)
-    ]
+    held = [thing for thing in evidence.held if _held(thing, now)]
     known = {(thing.namespace, thing.name) for thing in evidence.held}
     others = [
         thing
         for thing in evidence.things
-        if thing.kind != "namespace" and thing.finalizers and (thing.namespace, thing.name) not in known
+        if thing.kind != "namespace" and (thing.namespace, thing.name) not in known and _held(thing, now)
     ]
-    return [
-        *(
-            _object(thing, now)
-            for thing in [*evidence.held, *others]
-            if thing.finalizers and _stuck(thing.metadata, now)
-        ),
-        *gone,
-        *(
-            _pod(Thing("pod", row.metadata), str(row.cells.get("Node")), now)
-            for row in evidence.listed.pods
-            if _stuck(row.metadata, now)
-        ),
+    holding = {thing.namespace for thing in held}
+    gone = [
+        _namespace(Thing("namespace", one["metadata"]), evidence.held)
+        for one in evidence.namespaces
+        if age(one["metadata"], now) > (STUCK_S if one["metadata"]["name"] in holding else PODS_S)
     ]
+    pods = [
+        _pod(Thing("pod", row.metadata), str(row.cells.get("Node")), now)
+        for row in evidence.listed.pods
+        if age(row.metadata, now) > STUCK_S
+    ]
+    return [*(_object(thing, now) for thing in [*held, *others]), *gone, *pods]
 
 
 def age(metadata: Any, now: datetime) -> int:
@@ -47,8 +46,10 @@ def age(metadata: Any, now: datetime) -> int:
     return max(0, int((now - moments.parse(said)).total_seconds())) if said else 0
 
 
-def _stuck(metadata: Any, now: datetime) -> bool:
-    return age(metadata, now) > STUCK_S
+def _held(thing: Thing, now: datetime) -> bool:
+    """Whether an object's finalizers have kept it for longer than those who serve them need."""
+    patient = thing.kind == "pods" or COLLECTOR.issuperset(thing.finalizers)
+    return bool(thing.finalizers) and age(thing.metadata, now) > (PODS_S if patient else STUCK_S)
 
 
 def _object(thing: Thing, now: datetime) -> Finding:

@@ -128,6 +128,12 @@ def stuck_namespace(objects: Objects) -> None:
     objects["/api/v1/configmaps"].append(held)
 
 
+def empty_namespace(objects: Objects) -> None:
+    gone = named("old", status={})
+    gone["metadata"]["deletionTimestamp"] = BEFORE
+    objects["/api/v1/namespaces"].append(gone)
+
+
 def stuck_trainjob(objects: Objects) -> None:
     objects[TRAINJOBS][0]["metadata"].update(deletionTimestamp=BEFORE, finalizers=["foregroundDeletion"])
 
@@ -304,6 +310,7 @@ def test_a_broken_thing_is_named_with_the_command_that_mends_it(
         (no_gpus, "of pool p5: offers 7 of 8 nvidia.com/gpu"),
         (not_ready, f"of pool p5: not ready, {SILENT}; delete it if its machine is gone for good"),
         (waits_though_it_fits, "waits for 10m though 4 pods would fit on pool p5"),
+        (empty_namespace, "in deletion, holds nothing any more"),
         (pending_release, "its state is pending-install"),
         (plugin_stopped, "3 of 4 pods are ready"),
         (closed_queue, "its state is Closed, so its gangs wait"),
@@ -340,6 +347,15 @@ def just_deleted(objects: Objects) -> None:
     )
 
 
+def pods_still_save(objects: Objects) -> None:
+    objects[TRAINJOBS][0]["metadata"].update(
+        deletionTimestamp="2026-11-24T11:58:00Z", finalizers=["foregroundDeletion"]
+    )
+    emptied = named("old", status={})
+    emptied["metadata"]["deletionTimestamp"] = "2026-11-24T11:58:00Z"
+    objects["/api/v1/namespaces"].append(emptied)
+
+
 def starting(objects: Objects) -> None:
     fresh = pod("x", 0, "p5-0", "Pending", namespace="jobset-system", waiting={"reason": "ContainerCreating"})
     fresh["metadata"] = {"name": "jobset-1", "namespace": "jobset-system"}
@@ -361,7 +377,7 @@ def claim_without_consumer(objects: Objects) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [young, no_room, queue_full, just_deleted, starting, somebody_elses_group, claim_without_consumer],
+    [young, no_room, queue_full, just_deleted, pods_still_save, starting, somebody_elses_group, claim_without_consumer],
     ids=lambda change: change.__name__,
 )
 def test_what_may_still_come_right_or_is_not_ours_is_not_named(change: Any) -> None:
