@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from muster.catalog import Catalog, InstanceType
 from muster.plan import Plan
@@ -50,6 +50,7 @@ Area = Literal[
     "secret",
     "access",
 ]
+AREA_ORDER: tuple[Area, ...] = get_args(Area)
 AREAS: Mapping[str, Area] = {
     "aws:eks/cluster:Cluster": "control plane",
     "aws:ec2/vpc:Vpc": "network",
@@ -148,7 +149,7 @@ def judge(preview: Preview, plan: Plan, catalog: Catalog, occupancy: Occupancy) 
     return Impact(
         pools=tuple(pools),
         jobs=tuple(_jobs(preview, pools, _declared(preview.changes, plan), occupancy, interruptible)),
-        touched=tuple(_touched(preview.changed())),
+        touched=tuple(sorted(_touched(preview.changed()), key=lambda one: (AREA_ORDER.index(one.area), one.name))),
     )
 
 
@@ -339,10 +340,9 @@ def _touched(changes: Sequence[Change]) -> Iterable[Touched]:
         if change.unprotected or (change.protected and change.operation in ("replace", "delete")):
             yield Touched("protection", f"{change.noun} {change.name}", change.operation)
         area = _area(change)
-        if area == "namespace" and _called(change) in installed_in:
-            # It goes with what was installed in it, and held nothing else.
-            area = "platform"
-        if area is None or change.operation == "create":
+        # The namespace of a release goes with it, and held nothing else.
+        follows = area == "namespace" and _called(change) in installed_in
+        if area is None or follows or change.operation == "create":
             continue
         if change.operation == "update" and change.fields and not _roots(change.fields):
             continue

@@ -164,7 +164,7 @@ CASES: Mapping[str, Case] = {
             step("replace", VPC, "vpc", {}, {}, replaces=["cidrBlock"]),
             step("replace", SUBNET, "private-usw2-az2", {}, {}, replaces=["vpcId"]),
         ],
-        "dangerous: vpc, private-usw2-az2 are replaced: everything inside goes too",
+        "dangerous: private-usw2-az2, vpc are replaced: everything inside goes too",
     ),
     "file system": Case(
         [step("replace", LUSTRE, "storage-checkpoints", {}, {}, replaces=["subnetIds"])],
