@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal
 
+from muster.report import veil
+
 Path = tuple[str, ...]
 """Keys down to a value; an element of a list stands as its name or number in brackets, such as `[node]`."""
 
@@ -74,3 +76,9 @@ class Finding:
     def extra(self) -> bool:
         """Whether it is there and nobody declares it."""
         return self.difference.wanted is ABSENT
+
+    @property
+    def secret(self) -> bool:
+        """Whether its values may be secrets."""
+        path = self.difference.path
+        return path != () and (self.thing.kind == "Secret" or any(map(veil.is_secret_key, path)))

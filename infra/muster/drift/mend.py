@@ -27,7 +27,7 @@ def command(finding: Finding, stack: str) -> str:
         return f"aws ec2 revoke-security-group-{way} {where} --security-group-rule-ids {thing.name}"
     if thing.kind in ("Pool", "Release") or thing.kinship == "cloud":
         return again
-    if thing.kinship == "release" and (finding.gone or thing.kind == "Secret"):
+    if thing.kinship == "release" and (finding.gone or (finding.secret and not finding.extra)):
         return _rollback(thing)
     if thing.kinship == "stack" and thing.immutable and finding.difference.path[:1] == ("data",):
         return f"{_kubectl(thing, 'delete')} && {again}"

@@ -8,9 +8,8 @@ from typing import Any
 from muster.drift import mend, severity
 from muster.drift.finding import ABSENT, Finding, Path
 from muster.drift.severity import Severity
+from muster.report import veil
 
-SHOWN = 60
-"""Characters of a value that are shown."""
 HIDDEN = "(hidden)"
 OK, BLIND, MUST_FIX = 0, 1, 4
 """Exit codes: nothing or harmless only, not everything could be looked at, something must be fixed."""
@@ -67,12 +66,11 @@ def make(stack: str, findings: Iterable[Finding], blind: Iterable[str] = ()) -> 
 def _drift(finding: Finding, stack: str) -> Drift:
     judged, reason = severity.judge(finding)
     one = finding.difference
-    secret = finding.thing.kind == "Secret" and one.path != ()
     return Drift(
         what=finding.thing.title,
         field=field(one.path),
-        wanted=shown(one.wanted, secret=secret),
-        found=shown(one.found, secret=secret),
+        wanted=shown(one.wanted, secret=finding.secret),
+        found=shown(one.found, secret=finding.secret or "env" in one.path),
         severity=judged,
         reason=reason,
         mend=mend.command(finding, stack),
@@ -93,11 +91,10 @@ def field(path: Path) -> str:
 
 
 def shown(value: Any, *, secret: bool = False) -> str:
-    """A value in at most SHOWN characters."""
+    """A value in few characters. What somebody put into the environment of a container is nobody else's to read."""
     if value is ABSENT:
         return "nothing"
     if secret:
         return HIDDEN
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+    cleaned = veil.clean(value)
+    return veil.cut(veil.text(cleaned if isinstance(cleaned, str) else json.dumps(cleaned, sort_keys=True)))

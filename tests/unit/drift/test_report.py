@@ -5,7 +5,7 @@ import re
 
 import pytest
 from muster.drift import report, screen
-from muster.drift.finding import ABSENT, Difference, Finding, Path, Thing
+from muster.drift.finding import ABSENT, Difference, Finding, Kinship, Path, Thing
 from rich.console import Console
 
 MAP = Thing("ConfigMap", "a", "stack", "training", resource="configmap")
@@ -68,13 +68,34 @@ def test_values(value: object, text: str) -> None:
     assert report.shown(value) == text
 
 
-def test_nothing_of_a_secret_is_told() -> None:
-    planted = "marked-" + "value"
-    for kinship in ("stack", "release", "cloud"):
-        thing = Thing("Secret", "token", kinship, "training", "r", "r", 1, "secret")
-        for wanted, found in ((planted, "other"), (ABSENT, planted), (planted, ABSENT)):
-            told = report.make("local", [Finding(thing, Difference(("data", "value"), wanted, found, "/data/value"))])
-            assert planted not in repr(told)
+PLANTED = "marked-" + "value"
+DEPLOYMENT = Thing("Deployment", "manager", "release", "s", "r", "s", 1, "deployment.apps")
+
+
+@pytest.mark.parametrize("kinship", ["stack", "release", "cloud"])
+@pytest.mark.parametrize(
+    ("wanted", "found"), [(PLANTED, "other"), ("other", PLANTED), (PLANTED, ABSENT), (ABSENT, PLANTED)]
+)
+def test_nothing_of_a_secret_is_told(kinship: Kinship, wanted: object, found: object) -> None:
+    thing = Thing("Secret", "token", kinship, "training", "r", "r", 1, "secret")
+    told = report.make("local", [Finding(thing, Difference(("data", "value"), wanted, found, "/data/value"))])
+    assert PLANTED not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "found"),
+    [
+        (("spec", "env", "[LEVEL]", "value"), "info", PLANTED),
+        (("spec", "env"), ABSENT, [{"name": "ANY", "value": PLANTED}]),
+        (("spec", "env", "[TOKEN]", "value"), PLANTED, "other"),
+        (("spec", "config"), {"password": "a"}, {"password": PLANTED}),
+        (("spec", "args"), ["--level", "info"], ["--api-key", PLANTED]),
+        (("spec", "adminPassword"), PLANTED, "b"),
+    ],
+)
+def test_nothing_that_may_be_a_secret_is_told(path: Path, wanted: object, found: object) -> None:
+    told = report.make("local", [Finding(DEPLOYMENT, Difference(path, wanted, found, "/x"))])
+    assert PLANTED not in repr(told)
 
 
 def test_the_screen_names_thing_field_and_remedy() -> None:
