@@ -3,6 +3,7 @@
 https://github.com/volcano-sh/apis/blob/v1.14.0/pkg/apis/scheduling/v1beta1/types.go
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,11 @@ from muster.plan.parts import GPU
 
 PODGROUPS = "/apis/scheduling.volcano.sh/v1beta1/podgroups"
 QUEUES = "/apis/scheduling.volcano.sh/v1beta1/queues"
+ORIGIN = re.compile(r"Origin reason is [^:]+: (.+)", re.DOTALL)
+"""Behind what Volcano says of the gang, why one of its pods fits nowhere.
+
+https://github.com/volcano-sh/volcano/blob/v1.14.1/pkg/scheduler/api/job_info.go
+"""
 WAITING = ("", "Pending", "Inqueue")
 """Phases of a PodGroup whose pods are not placed. A new one has none."""
 
@@ -69,8 +75,13 @@ def gang(podgroup: Mapping[str, Any]) -> Gang:
         phase=status.get("phase", ""),
         members=int(spec.get("minMember") or 1),
         gpus=int(quantities.amount(str(least.get(GPU, least.get(f"requests.{GPU}", "0"))))),
-        why=why[-1] if why else "",
+        why=_cause(why[-1]) if why else "",
     )
+
+
+def _cause(message: str) -> str:
+    origin = ORIGIN.search(message)
+    return origin.group(1) if origin else message
 
 
 def queue(name: str, queues: Sequence[Mapping[str, Any]], gangs: Sequence[Gang]) -> QueueView:
