@@ -217,7 +217,7 @@ CLOUD: set[Told] = {
 def change_cloud(world: World) -> None:
     """What somebody did in AWS's console."""
     group = next(thing for thing in world.all("aws:eks/nodeGroup:NodeGroup") if "g6e" in thing.id)
-    group.inputs["scalingConfig"]["desiredSize"] = 3
+    group.inputs["scalingConfig"]["desiredSize"] = 1
     group.inputs["tags"]["owner"] = "somebody"
     (network,) = world.all("aws:ec2/vpc:Vpc")
     network.inputs["tags"]["cost.center"] = "7"
