@@ -1,11 +1,10 @@
 """Rules of money: a ceiling, an alarm, and the tags by which a bill is told apart."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from muster.policy.network import LAUNCH_TEMPLATE
-from muster.policy.parts import UNKNOWN, Breach, Context, Resource, of_kind
+from muster.policy.parts import UNKNOWN, Breach, Context, Resource, hidden, mapping, maps, of_kind, unclear
 
 PROVIDER = "pulumi:providers:aws"
 BUDGET = "aws:budgets/budget:Budget"
@@ -35,21 +34,25 @@ def alarm(resources: Sequence[Resource], context: Context) -> Iterator[Breach]:
 def tags(resources: Sequence[Resource], context: Context) -> Iterator[Breach]:
     """Providers and launch templates that don't put the required tags on what they make."""
     for resource in of_kind(resources, PROVIDER):
-        given = _map(_map(resource.at("defaultTags")).get("tags"))
-        yield from _missing(resource, given, "", context)
+        given = _read(resource.at("defaultTags"))
+        yield from _missing(resource, given if hidden(given) else mapping(given).get("tags"), "", context)
     for resource in of_kind(resources, LAUNCH_TEMPLATE):
-        made = {one.get("resourceType"): one.get("tags") for one in resource.maps("tagSpecifications")}
+        specifications = resource.at("tagSpecifications")
+        made = {str(one.get("resourceType")): one.get("tags") for one in maps(specifications)}
         for what in BILLED:
-            yield from _missing(resource, _map(made.get(what)), f" for {what}s", context)
+            given = UNKNOWN if unclear(specifications) or any(map(hidden, made)) else made.get(what)
+            yield from _missing(resource, given, f" for {what}s", context)
 
 
-def _missing(resource: Resource, given: Mapping[str, Any], where: str, context: Context) -> Iterator[Breach]:
-    missing = [tag for tag in context.required_tags if not given.get(tag)]
-    if missing:
+def _missing(resource: Resource, given: object, where: str, context: Context) -> Iterator[Breach]:
+    missing = [tag for tag in context.required_tags if not mapping(given).get(tag)]
+    if missing and not hidden(given):
         yield resource, f"no tag {', '.join(missing)}{where}"
 
 
-def _map(value: object) -> Mapping[str, Any]:
-    """A map, also where the engine has it as JSON; providers' inputs are."""
-    found = json.loads(value) if isinstance(value, str) and value != UNKNOWN else value
-    return found if isinstance(found, Mapping) else {}
+def _read(value: object) -> object:
+    """A value that the engine may have as JSON text, as it has providers' inputs."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from muster.policy.network import CLUSTER
-from muster.policy.parts import UNKNOWN, Breach, Context, Resource, of_kind
+from muster.policy.parts import UNKNOWN, Breach, Context, Resource, items, number, of_kind, unclear
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 REPOSITORY = "aws:ecr/repository:Repository"
@@ -29,14 +29,14 @@ def log_retention(resources: Sequence[Resource], context: Context) -> Iterator[B
             continue
         if not days:
             yield group, "logs are kept for ever"
-        elif context.production and days < LOG_DAYS:
+        elif context.production and (number(days) or LOG_DAYS) < LOG_DAYS:
             yield group, f"logs are kept for {days:g} days, in production {LOG_DAYS} are expected"
 
 
 def audit_log(resource: Resource) -> Iterator[str]:
     """A control plane that doesn't write down who did what."""
-    known = resource.kind == CLUSTER and resource.at("enabledClusterLogTypes") != UNKNOWN
-    if known and "audit" not in resource.items("enabledClusterLogTypes"):
+    logs = resource.at("enabledClusterLogTypes")
+    if resource.kind == CLUSTER and "audit" not in items(logs) and not unclear(logs):
         yield "the control plane writes no audit log"
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from muster.policy.parts import Resource
+from muster.policy.parts import Resource, maps
 
 POLICIES = ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy")
 ROLE = "aws:iam/role:Role"
@@ -48,8 +48,8 @@ def _allowed(document: object) -> Iterator[Mapping[str, Any]]:
             return
     if not isinstance(document, Mapping):
         return
-    statements = document.get("Statement") or ()
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
+    statements = document.get("Statement")
+    for statement in [statements] if isinstance(statements, Mapping) else maps(statements):
         if statement.get("Effect") == "Allow":
             yield statement
 

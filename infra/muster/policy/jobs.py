@@ -1,10 +1,10 @@
 """Rules of TrainJobs with their runtimes and pools: gangs, and what a lost machine costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from muster.policy.machines import is_spot
-from muster.policy.parts import UNKNOWN, Breach, Context, Resource, of_kind
-from muster.policy.pods import TRAINJOB, pods
+from muster.policy.parts import Breach, Context, Resource, hidden, mapping, maps, number, of_kind, unclear
+from muster.policy.pods import TRAINJOB, pods, walk
 
 RUNTIMES = (
     "kubernetes:trainer.kubeflow.org/v1alpha1:ClusterTrainingRuntime",
@@ -16,19 +16,17 @@ POOL = "muster.dev/pool"
 def gangless(resources: Sequence[Resource], _: Context) -> Iterator[Breach]:
     """Jobs of several nodes on a runtime without a pod group."""
     for job in of_kind(resources, TRAINJOB):
-        nodes, runtime = job.at("spec.trainer.numNodes"), _runtime(job, resources)
-        if runtime is None or nodes in (None, UNKNOWN) or nodes <= 1:
-            continue
-        if not runtime.at("spec.podGroupPolicy"):
+        nodes, runtime = number(job.at("spec.trainer.numNodes")) or 1, _runtime(job, resources)
+        if runtime is not None and nodes > 1 and not runtime.at("spec.podGroupPolicy"):
             yield job, f"{nodes:g} nodes on {runtime.name}, which has no pod group"
 
 
 def spot_without_checkpoints(resources: Sequence[Resource], _: Context) -> Iterator[Breach]:
     """Jobs on spot machines that write to no storage that outlives them."""
-    spot = {_labels(group)[POOL] for group in resources if is_spot(group) and POOL in _labels(group)}
+    spot = {str(mapping(group.at("labels")).get(POOL)) for group in resources if is_spot(group)}
     for job in of_kind(resources, TRAINJOB):
         runtime = _runtime(job, resources)
-        selectors = [pod.get("nodeSelector") or {} for pod in pods(runtime)] if runtime else []
+        selectors = [mapping(pod.get("nodeSelector")) for pod in pods(runtime)] if runtime else []
         taken = sorted({str(selector[POOL]) for selector in selectors if POOL in selector} & spot)
         if taken and not _keeps(job):
             yield job, f"it runs on spot machines (pool {', '.join(taken)}) and writes to no storage"
@@ -44,16 +42,20 @@ def _runtime(job: Resource, resources: Sequence[Resource]) -> Resource | None:
     return None
 
 
-def _labels(group: Resource) -> Mapping[str, str]:
-    found = group.at("labels")
-    return found if isinstance(found, Mapping) else {}
-
-
 def _keeps(job: Resource) -> bool:
-    """Whether the pods of a job can write to a claim."""
+    """Whether the pods of a job can write to a claim, or may be able to: what can't be seen counts for it."""
     for pod in pods(job):
-        claims = {one.get("name") for one in pod.get("volumes") or () if one.get("persistentVolumeClaim")}
-        mounts = [mount for one in pod["containers"] for mount in one.get("volumeMounts") or ()]
-        if any(mount.get("name") in claims and not mount.get("readOnly") for mount in mounts):
+        mounts = [one.get("volumeMounts") for one in maps(pod["containers"])]
+        if any(map(unclear, (pod.get("volumes"), pod["containers"], *mounts))):
             return True
-    return False
+        claims = {str(one.get("name")) for one in maps(pod.get("volumes")) if one.get("persistentVolumeClaim")}
+        written = [str(one.get("name")) for some in mounts for one in maps(some) if one.get("readOnly") is not True]
+        if claims & {*written} or any(map(hidden, (*claims, *written))):
+            return True
+    return any(map(unclear, _around(job)))
+
+
+def _around(job: Resource) -> Sequence[object]:
+    """What stands around the pods of a job's patches."""
+    patches = job.at("spec.runtimePatches")
+    return (job.at("spec"), patches, *(value for patch in maps(patches) for _, value in walk(patch)))

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from muster.policy.parts import UNKNOWN, Breach, Context, Resource, is_on, of_kind
+from muster.policy.parts import UNKNOWN, Breach, Context, Resource, hidden, is_on, items, mapping, maps, of_kind
 
 CLUSTER = "aws:eks/cluster:Cluster"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -33,8 +33,7 @@ def api_server(resource: Resource) -> Iterator[str]:
     networks = resource.at("vpcConfig.publicAccessCidrs")
     if not networks:
         yield "the API server answers the world, which is what AWS does without publicAccessCidrs"
-    elif networks != UNKNOWN:
-        yield from (f"the API server answers {network}" for network in networks if _is_world(network))
+    yield from (f"the API server answers {network}" for network in items(networks) if _is_world(network))
 
 
 def open_ingress(resource: Resource) -> Iterator[str]:
@@ -43,12 +42,12 @@ def open_ingress(resource: Resource) -> Iterator[str]:
     if resource.kind == INGRESS:
         blocks += [resource.at("cidrIpv4"), resource.at("cidrIpv6")]
     elif resource.kind == GROUP_RULE and resource.at("type") == "ingress":
-        blocks += [*resource.items("cidrBlocks"), *resource.items("ipv6CidrBlocks")]
+        blocks += [*items(resource.at("cidrBlocks")), *items(resource.at("ipv6CidrBlocks"))]
     elif resource.kind == GROUP:
         blocks += [
             block
-            for rule in resource.maps("ingress")
-            for block in (*(rule.get("cidrBlocks") or ()), *(rule.get("ipv6CidrBlocks") or ()))
+            for rule in maps(resource.at("ingress"))
+            for block in (*items(rule.get("cidrBlocks")), *items(rule.get("ipv6CidrBlocks")))
         ]
     yield from (f"traffic from {block} is let in" for block in blocks if _is_world(block))
 
@@ -58,7 +57,7 @@ def public_addresses(resource: Resource) -> Iterator[str]:
     if resource.kind == SUBNET and is_on(resource.at("mapPublicIpOnLaunch")):
         yield "machines in it get a public address"
     if resource.kind == LAUNCH_TEMPLATE and any(
-        is_on(interface.get("associatePublicIpAddress")) for interface in resource.maps("networkInterfaces")
+        is_on(interface.get("associatePublicIpAddress")) for interface in maps(resource.at("networkInterfaces"))
     ):
         yield "machines made from it get a public address"
 
@@ -67,11 +66,11 @@ def public_services(resource: Resource) -> Iterator[str]:
     """Load balancers on the internet."""
     if resource.kind != SERVICE or resource.at("spec.type") != "LoadBalancer":
         return
-    annotations = resource.at("metadata.annotations") or {}
-    if annotations == UNKNOWN or any(str(annotations.get(key)) == value for key, value in INTERNAL.items()):
+    annotations, ranges = resource.at("metadata.annotations"), resource.at("spec.loadBalancerSourceRanges")
+    known = mapping(annotations)
+    if UNKNOWN in (annotations, ranges) or any(str(known.get(key)) == value for key, value in INTERNAL.items()):
         return
-    ranges = resource.items("spec.loadBalancerSourceRanges")
-    if not ranges or any(_is_world(block) for block in ranges):
+    if not ranges or any(_is_world(block) for block in items(ranges)):
         yield "a load balancer that anybody can reach"
 
 
@@ -83,7 +82,7 @@ def fabric_groups(resources: Sequence[Resource], _: Context) -> Iterator[Breach]
     inward = {*_closed_circles(resources, INGRESS)}
     outward = {*_closed_circles(resources, EGRESS)}
     for template in of_kind(resources, LAUNCH_TEMPLATE):
-        interfaces = [one for one in template.maps("networkInterfaces") if is_efa(one)]
+        interfaces = [one for one in maps(template.at("networkInterfaces")) if is_efa(one)]
         groups = [{*_ids(one)} for one in interfaces]
         if any(not _meets(own, inward) or not _meets(own, outward) for own in groups):
             yield template, "an EFA interface has no security group that lets all traffic from and to itself pass"
@@ -97,14 +96,19 @@ def is_efa(interface: Mapping[str, Any]) -> bool:
 def _closed_circles(resources: Sequence[Resource], kind: str) -> Iterator[str]:
     """Groups with a rule of a kind, for all traffic, that refers to the group itself."""
     for rule in of_kind(resources, kind):
-        group = rule.at("securityGroupId")
-        if rule.at("ipProtocol") == ALL_TRAFFIC and group is not None and group == rule.at("referencedSecurityGroupId"):
+        group, other = rule.at("securityGroupId"), rule.at("referencedSecurityGroupId")
+        if rule.at("ipProtocol") not in (ALL_TRAFFIC, UNKNOWN) or None in (group, other):
+            continue
+        if UNKNOWN in (group, other):
+            yield UNKNOWN
+        elif group == other:
             yield str(group)
 
 
 def _ids(interface: Mapping[str, Any]) -> Sequence[str]:
-    groups = interface.get("securityGroups") or ()
-    return [UNKNOWN] if groups == UNKNOWN else [str(group) for group in groups]
+    groups = interface.get("securityGroups")
+    found = [groups] if hidden(groups) else items(groups)
+    return [UNKNOWN if hidden(group) else str(group) for group in found]
 
 
 def _meets(own: set[str], known: set[str]) -> bool:

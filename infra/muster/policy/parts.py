@@ -11,6 +11,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 https://github.com/pulumi/pulumi/blob/v3.259.0/sdk/go/common/resource/plugin/rpc.go
 """
+SECRET = "[secret]"  # noqa: S105 - what stands for one
+"""A value that the engine doesn't show: https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/backend/display/json.go"""
 
 
 @dataclass(frozen=True)
@@ -32,24 +34,13 @@ class Resource:
         return self.kind.rpartition(":")[2]
 
     def at(self, path: str) -> Any:
-        """The input at a dotted path; None where there is none, UNKNOWN where it is not known yet."""
+        """The input at a dotted path; None where there is none, UNKNOWN where it can't be known or seen."""
         here: Any = self.props
         for part in path.split("."):
-            if here == UNKNOWN:
-                return UNKNOWN
             if not isinstance(here, Mapping):
-                return None
+                return UNKNOWN if hidden(here) else None
             here = here.get(part)
-        return here
-
-    def items(self, path: str) -> Sequence[Any]:
-        """The list at a dotted path; empty where there is none or it is not known yet."""
-        found = self.at(path)
-        return found if isinstance(found, Sequence) and not isinstance(found, str) else ()
-
-    def maps(self, path: str) -> Iterator[Mapping[str, Any]]:
-        """The maps in the list at a dotted path."""
-        return (item for item in self.items(path) if isinstance(item, Mapping))
+        return UNKNOWN if hidden(here) else here
 
 
 @dataclass(frozen=True)
@@ -132,6 +123,36 @@ class Rule:
 def of_kind(resources: Sequence[Resource], *kinds: str) -> Iterator[Resource]:
     """Resources of these type tokens."""
     return (resource for resource in resources if resource.kind in kinds)
+
+
+def hidden(value: object) -> bool:
+    """Whether a value can't be judged: not known yet, or a secret."""
+    return value in (UNKNOWN, SECRET) if isinstance(value, str) else False
+
+
+def unclear(value: object) -> bool:
+    """Whether a value, or an item of a list, can't be judged."""
+    return hidden(value) or any(map(hidden, items(value)))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A map; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> Sequence[Any]:
+    """A list; an empty one for anything else."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def maps(value: object) -> Sequence[Mapping[str, Any]]:
+    """The maps in a list."""
+    return [item for item in items(value) if isinstance(item, Mapping)]
+
+
+def number(value: object) -> float | None:
+    """A number; None for anything else."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def is_on(value: object) -> bool:

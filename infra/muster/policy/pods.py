@@ -8,7 +8,7 @@ from typing import Any
 
 from muster import quantities
 from muster.policy.network import LAUNCH_TEMPLATE
-from muster.policy.parts import UNKNOWN, Breach, Context, Resource, of_kind
+from muster.policy.parts import UNKNOWN, Breach, Context, Resource, hidden, items, mapping, maps, of_kind
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CHARTS = (RELEASE, "kubernetes:helm.sh/v4:Chart")
@@ -56,17 +56,28 @@ HOLDS_SECRET = re.compile(
 def pods(resource: Resource) -> Iterator[Mapping[str, Any]]:
     """Every pod specification in a Kubernetes object: that of a pod, of a runtime's template, of a job's patch."""
     if resource.kind.startswith("kubernetes:") and resource.kind not in CHARTS:
-        yield from (value for _, value in _walk(resource.props) if isinstance(value, Mapping) and _is_pod(value))
+        yield from (value for _, value in walk(resource.props) if isinstance(value, Mapping) and _is_pod(value))
 
 
 def containers(resource: Resource) -> Iterator[Mapping[str, Any]]:
     """Every container in a Kubernetes object; what a TrainJob says of its trainer counts as one."""
     for pod in pods(resource):
         for key in ("initContainers", "containers"):
-            yield from (one for one in pod.get(key) or () if isinstance(one, Mapping))
+            yield from maps(pod.get(key))
     trainer = resource.at("spec.trainer")
     if resource.kind == TRAINJOB and isinstance(trainer, Mapping):
-        yield {**trainer, "name": "trainer", "resources": trainer.get("resourcesPerNode") or {}}
+        yield {**trainer, "name": "trainer", "resources": trainer.get("resourcesPerNode")}
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below another, itself included, with its dotted path."""
+    yield path, value
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from walk(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from walk(item, f"{path}[{number}]")
 
 
 def floating_images(resource: Resource) -> Iterator[str]:
@@ -76,7 +87,7 @@ def floating_images(resource: Resource) -> Iterator[str]:
         if not digest and name.rpartition("/")[2].partition(":")[2] in ("", "latest"):
             yield f"the image {image} is not pinned"
     if resource.kind == RELEASE:
-        for path, value in _walk(resource.at("values")):
+        for path, value in walk(resource.at("values")):
             if value == "latest" and "tag" in path.rpartition(".")[2].lower():
                 yield f"{path} is latest"
 
@@ -95,7 +106,7 @@ def foreign_images(resources: Sequence[Resource], context: Context) -> Iterator[
 def images(resource: Resource) -> Iterator[str]:
     """Images of a Kubernetes object's containers."""
     named = (one.get("image") for one in containers(resource))
-    yield from (image for image in named if isinstance(image, str) and image and image != UNKNOWN)
+    yield from (image for image in named if isinstance(image, str) and image and not hidden(image))
 
 
 def floating_charts(resource: Resource) -> Iterator[str]:
@@ -119,11 +130,12 @@ def devices(resource: Resource) -> Iterator[str]:
     https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources
     """
     for one in containers(resource):
-        amounts = one.get("resources") or {}
-        requests, limits = amounts.get("requests") or {}, amounts.get("limits") or {}
-        for name, amount in requests.items():
-            if "/" in name and _amount(amount) != _amount(limits.get(name)):
-                yield f"{one.get('name')} requests {amount} {name} and its limit is {limits.get(name, 'not set')}"
+        amounts = mapping(one.get("resources"))
+        limits = mapping(amounts.get("limits"))
+        for name, amount in mapping(amounts.get("requests")).items():
+            limit = amounts.get("limits") if hidden(amounts.get("limits")) else limits.get(name)
+            if "/" in name and not hidden(amount) and not hidden(limit) and _amount(amount) != _amount(limit):
+                yield f"{one.get('name')} requests {amount} {name} and its limit is {limit or 'not set'}"
 
 
 def privileges(resource: Resource) -> Iterator[str]:
@@ -131,10 +143,11 @@ def privileges(resource: Resource) -> Iterator[str]:
     if resource.at("metadata.namespace") in OPERATORS:
         return
     for one in containers(resource):
-        context = one.get("securityContext") or {}
+        context = mapping(one.get("securityContext"))
         if context.get("privileged") is True:
             yield f"container {one.get('name')} is privileged"
-        added = {*((context.get("capabilities") or {}).get("add") or ())} - CAPABILITIES
+        asked = items(mapping(context.get("capabilities")).get("add"))
+        added = {str(one) for one in asked if not hidden(one)} - CAPABILITIES
         if added:
             yield f"container {one.get('name')} adds {', '.join(sorted(added))}"
 
@@ -155,29 +168,18 @@ def plain_secrets(resource: Resource) -> Iterator[str]:
     props = resource.props
     if resource.kind == LAUNCH_TEMPLATE:
         props = {**props, "userData": _decoded(resource.at("userData"))}
-    for path, value in _walk(props):
+    for path, value in walk(props):
         if isinstance(value, str):
             yield from (f"{path} holds {what}" for what, pattern in TOKENS.items() if pattern.search(value))
     for one in containers(resource):
-        for variable in one.get("env") or ():
+        for variable in maps(one.get("env")):
             name, value = str(variable.get("name")), variable.get("value")
-            if HOLDS_SECRET.search(name) and value and value != UNKNOWN:
+            if HOLDS_SECRET.search(name) and value and not hidden(value):
                 yield f"the variable {name} of {one.get('name')} is in the clear"
 
 
 def _is_pod(value: Mapping[str, Any]) -> bool:
     return isinstance(value.get("containers"), list | tuple)
-
-
-def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value below another, itself included, with its dotted path."""
-    yield path, value
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _walk(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            yield from _walk(item, f"{path}[{number}]")
 
 
 def _parted(image: str) -> tuple[str, str]:
@@ -202,7 +204,7 @@ def _full(image: str) -> str:
 
 def _named(release: Resource) -> Iterator[str]:
     """Registries and repositories that a release's values name with a host."""
-    for path, value in _walk(release.at("values")):
+    for path, value in walk(release.at("values")):
         key = path.rpartition(".")[2]
         named = key in ("repository", "registry", "image_registry") and isinstance(value, str)
         if named and "." in value.partition("/")[0]:
@@ -217,13 +219,13 @@ def _amount(value: object) -> object:
 
 def _host(pod: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{key} is on" for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key) is True)
-    for volume in pod.get("volumes") or ():
-        if isinstance(volume, Mapping) and volume.get("hostPath"):
+    for volume in maps(pod.get("volumes")):
+        if mapping(volume.get("hostPath")):
             yield f"volume {volume.get('name')} is a folder of the node"
 
 
 def _on_nodes(resources: Sequence[Resource]) -> Iterator[Resource]:
-    return (one for one in of_kind(resources, VOLUME) if one.at("spec.hostPath"))
+    return (one for one in of_kind(resources, VOLUME) if one.at("spec.hostPath") not in (None, UNKNOWN))
 
 
 def _decoded(text: object) -> str:
