@@ -32,11 +32,16 @@ def findings(preview: Preview) -> Iterator[Finding]:
         if change.operation == "delete":
             yield Finding(thing, Difference((), "there", ABSENT))
             continue
-        for field in change.fields:
-            path = steps(field)
+        for path in _finest(map(steps, change.fields)):
             wanted, found = at(change.old, path), at(change.new, path)
             if wanted != found:
                 yield Finding(thing, Difference(path, wanted, found))
+
+
+def _finest(paths: Iterable[Path]) -> list[Path]:
+    """Paths without those that only lead to others: the engine names a property, and what in it differs."""
+    every = sorted(set(paths))
+    return [path for path in every if not any(len(path) < len(other) and other[: len(path)] == path for other in every)]
 
 
 def without(known: Iterable[Finding], more: Iterable[Finding]) -> list[Finding]:

@@ -18,6 +18,7 @@ def step(op: str, kind: str, name: str, old: Any = None, new: Any = None, *field
         "oldState": {"inputs": old or {}},
         **({"newState": {"inputs": new}} if new is not None else {}),
         "detailedDiff": {field: {"kind": "update"} for field in fields},
+        "diffReasons": sorted({field.partition(".")[0].partition("[")[0] for field in fields}),
     }
 
 
