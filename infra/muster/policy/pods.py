@@ -56,7 +56,7 @@ HOLDS_SECRET = re.compile(
 def pods(resource: Resource) -> Iterator[Mapping[str, Any]]:
     """Every pod specification in a Kubernetes object: that of a pod, of a runtime's template, of a job's patch."""
     if resource.kind.startswith("kubernetes:") and resource.kind not in CHARTS:
-        yield from (value for _, value in walk(resource.props) if isinstance(value, Mapping) and _is_pod(value))
+        yield from filter(_is_pod, _maps_below(resource.props))
 
 
 def containers(resource: Resource) -> Iterator[Mapping[str, Any]]:
@@ -67,6 +67,18 @@ def containers(resource: Resource) -> Iterator[Mapping[str, Any]]:
     trainer = resource.at("spec.trainer")
     if resource.kind == TRAINJOB and isinstance(trainer, Mapping):
         yield {**trainer, "name": "trainer", "resources": trainer.get("resourcesPerNode")}
+
+
+def _maps_below(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every map below a value, itself included, in the order in which they stand."""
+    left = [value]
+    while left:
+        here = left.pop()
+        if isinstance(here, Mapping):
+            yield here
+            left.extend(reversed(here.values()))
+        elif isinstance(here, list | tuple):
+            left.extend(reversed(here))
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
