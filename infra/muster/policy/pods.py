@@ -76,7 +76,7 @@ def _maps_below(value: Any) -> Iterator[Mapping[str, Any]]:
         here = left.pop()
         if isinstance(here, Mapping):
             yield here
-            left.extend(reversed(here.values()))
+            left.extend(reversed(list(here.values())))
         elif isinstance(here, list | tuple):
             left.extend(reversed(here))
 
