@@ -71,6 +71,8 @@ class Access(Model):
 
     admins: Annotated[tuple[Arn, ...], Field(strict=False, min_length=1)]
     """IAM roles and users with full access; the one that runs Pulumi must be among them."""
+    readers: Annotated[tuple[Arn, ...], Field(strict=False)] = ()
+    """IAM roles and users that read everything in the cluster, Secrets included: Helm keeps its records in them."""
     public_cidrs: Annotated[tuple[Cidr, ...], Field(strict=False)] = ()
     """Networks outside the VPC from which the API server answers; without any, it answers within the VPC alone."""
 

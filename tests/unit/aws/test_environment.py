@@ -213,3 +213,14 @@ def test_cost_names_every_part() -> None:
     assert names == ["pool system", "pool gpu", "control plane", "NAT gateways", "root volumes", "storage checkpoints"]
     assert cost.hourly == pytest.approx(sum(usd for _, usd in cost.lines))
     assert dict(cost.lines)["pool gpu"] == pytest.approx(2 * 55.04)
+
+
+def test_readers_see_the_whole_cluster_and_change_nothing() -> None:
+    drift = "arn:aws:iam::123456789012:role/drift"
+    made = declared({"cluster.access.readers": [drift]})
+    kind = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+    association = inputs(made, kind, "reader-role-drift")
+    assert association["principalArn"] == drift
+    assert association["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
+    assert association["accessScope"] == {"type": "cluster"}
+    assert inputs(made, "aws:eks/accessEntry:AccessEntry", "reader-role-drift")["principalArn"] == drift

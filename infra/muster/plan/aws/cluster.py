@@ -36,7 +36,11 @@ def make(stack: str, cluster: AwsCluster, inputs: Inputs) -> EksPlan:
         notes.problem(f"{key}.zones", list(cluster.zones), "each zone once")
     _zones_of_region(cluster, settings, notes)
     for admin in cluster.access.admins:
-        _admin(admin, cluster, notes)
+        _principal(f"{key}.access.admins", admin, cluster, notes)
+    for reader in cluster.access.readers:
+        _principal(f"{key}.access.readers", reader, cluster, notes)
+        if reader in cluster.access.admins:
+            notes.problem(f"{key}.access.readers", reader, "one that is not among access.admins: it has one entry")
     if EVERYWHERE in cluster.access.public_cidrs:
         notes.problem(f"{key}.access.publicCidrs", EVERYWHERE, "the networks that need it, not everyone")
     if not cluster.access.public_cidrs:
@@ -54,6 +58,7 @@ def make(stack: str, cluster: AwsCluster, inputs: Inputs) -> EksPlan:
         version=cluster.kubernetes_version,
         zones=tuple(sorted(set(cluster.zones))),
         admins=cluster.access.admins,
+        readers=cluster.access.readers,
         public_cidrs=tuple(sorted(cluster.access.public_cidrs)),
         support="EXTENDED" if cluster.support == "extended" else "STANDARD",
         protect=cluster.protect,
@@ -111,14 +116,13 @@ def zone_prefix(region: str) -> str | None:
     return f"{area}{short}{number}" if short else None
 
 
-def _admin(admin: str, cluster: AwsCluster, notes: Notes) -> None:
-    key = "cluster.access.admins"
-    parts = admin.split(":", 5)
+def _principal(key: str, principal: str, cluster: AwsCluster, notes: Notes) -> None:
+    parts = principal.split(":", 5)
     if len(parts) < 6 or parts[2] != "iam" or not parts[5].startswith(("role/", "user/")):  # noqa: PLR2004 - an ARN's parts
         role = parts[5].split("/")[1] if len(parts) == 6 and parts[5].startswith("assumed-role/") else "NAME"  # noqa: PLR2004
-        notes.problem(key, admin, f"the role or user itself, such as arn:aws:iam::{cluster.account}:role/{role}")
+        notes.problem(key, principal, f"the role or user itself, such as arn:aws:iam::{cluster.account}:role/{role}")
     elif parts[4] != cluster.account:
-        notes.warning(key, f"{admin} is of another account than {cluster.account}")
+        notes.warning(key, f"{principal} is of another account than {cluster.account}")
 
 
 def _addons(cluster: AwsCluster, settings: Settings, services: Services, notes: Notes) -> tuple[AddonPlan, ...]:

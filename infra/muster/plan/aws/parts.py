@@ -69,6 +69,7 @@ class EksPlan:
     version: str
     zones: tuple[str, ...]
     admins: tuple[str, ...]
+    readers: tuple[str, ...]
     public_cidrs: tuple[str, ...]
     support: Literal["STANDARD", "EXTENDED"]
     protect: bool

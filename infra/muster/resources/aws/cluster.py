@@ -14,7 +14,9 @@ from muster.resources.aws import roles
 from muster.resources.aws.account import Account
 from muster.resources.aws.network import Network
 
-ADMIN_POLICY = "arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+POLICY = "arn:{}:eks::aws:cluster-access-policy/{}"
+ADMIN, READER = "AmazonEKSClusterAdminPolicy", "AmazonEKSAdminViewPolicy"
+"""https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html"""
 LOGS = ["api", "audit", "authenticator"]
 """controllerManager and scheduler say much and little: https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html"""
 
@@ -69,27 +71,29 @@ def make(eks: EksPlan, network: Network, account: Account) -> ControlPlane:
         deletion_protection=eks.protect,
         opts=account.options(*attached, logs, *network.ready, protect=eks.protect),
     )
-    entries: list[pulumi.Resource] = []
-    for admin in eks.admins:
-        short = admin.split(":", 5)[5].replace("/", "-")
-        entry = aws.eks.AccessEntry(
-            f"admin-{short}", cluster_name=cluster.name, principal_arn=admin, opts=account.options()
-        )
-        entries.append(
-            aws.eks.AccessPolicyAssociation(
-                f"admin-{short}",
-                cluster_name=cluster.name,
-                principal_arn=admin,
-                policy_arn=ADMIN_POLICY.format(partition=eks.partition),
-                access_scope={"type": "cluster"},
-                opts=account.options(entry),
-            )
-        )
+    entries = [
+        *(_access("admin", admin, POLICY.format(eks.partition, ADMIN), cluster, account) for admin in eks.admins),
+        *(_access("reader", reader, POLICY.format(eks.partition, READER), cluster, account) for reader in eks.readers),
+    ]
     config = pulumi.Output.all(cluster.endpoint, cluster.certificate_authority.data).apply(
         lambda found: kubeconfig.build(eks, found[0], found[1])
     )
     group = cluster.vpc_config.cluster_security_group_id.apply(str)
     return ControlPlane(cluster, config, group, (cluster, *entries))
+
+
+def _access(kind: str, principal: str, policy_arn: str, cluster: aws.eks.Cluster, account: Account) -> pulumi.Resource:
+    """A principal's entry and its policy over the whole cluster."""
+    name = f"{kind}-{principal.split(':', 5)[5].replace('/', '-')}"
+    entry = aws.eks.AccessEntry(name, cluster_name=cluster.name, principal_arn=principal, opts=account.options())
+    return aws.eks.AccessPolicyAssociation(
+        name,
+        cluster_name=cluster.name,
+        principal_arn=principal,
+        policy_arn=policy_arn,
+        access_scope={"type": "cluster"},
+        opts=account.options(entry),
+    )
 
 
 def addons(
