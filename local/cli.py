@@ -164,6 +164,7 @@ def write_catalog(
 def ready() -> None:
     """Make everything that the end-to-end tests need, so that they measure and wait for nothing else."""
     tools()
+    toolchain.ensure(("helm",))
     charts.materialise()
     build_images()
     cluster.down()
