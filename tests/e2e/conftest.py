@@ -46,3 +46,13 @@ def first_up(checkout: Checkout) -> Result:
 @pytest.fixture
 def view(checkout: Checkout) -> ClusterView:
     return ClusterView(checkout)
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[None]:
+    """The embedded cluster belongs to these tests while they run, and dates are judged as of the stacks' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUSTER_NOW", "2026-11-23T00:00:00Z")
+        clear()
+        yield
+        clear()

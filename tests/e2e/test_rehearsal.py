@@ -20,9 +20,8 @@ from rehearsal import place as places
 from rehearsal.double.faults import Fault
 from rehearsal.double.provider import FOLDER
 from rehearsal.place import Place
-from tests.e2e.conftest import clear
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("alone")]
 GROUP = "aws:eks/nodeGroup:NodeGroup"
 CRASHES = (
     "aws:ec2/vpc:Vpc",
@@ -42,16 +41,6 @@ CRASHES = (
 )
 """Kinds at whose first creation the engine dies."""
 NO_CAPACITY = "We currently do not have sufficient capacity in the Availability Zone you requested."
-
-
-@pytest.fixture(scope="module", autouse=True)
-def alone() -> Iterator[None]:
-    """The embedded cluster belongs to these tests while they run, and dates are judged as of the stacks' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MUSTER_NOW", "2026-11-23T00:00:00Z")
-        clear()
-        yield
-        clear()
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])

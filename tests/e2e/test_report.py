@@ -18,9 +18,8 @@ from muster.report import change_report, markdown, occupancy
 
 from rehearsal import place as places
 from rehearsal.place import Place
-from tests.e2e.conftest import clear
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("alone")]
 GOLDEN = Path(__file__).parent / "golden" / "report"
 STACK = "staging"
 BEFORE: Mapping[str, Any] = {
@@ -86,16 +85,6 @@ CHANGES: Mapping[str, Callable[[Place], None]] = {
     "secret": rotate,
 }
 """Changes by the name of their golden file, each made on the environment as it is."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def alone() -> Iterator[None]:
-    """The embedded cluster belongs to these tests while they run, and dates are judged as of the stacks' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MUSTER_NOW", "2026-11-23T00:00:00Z")
-        clear()
-        yield
-        clear()
 
 
 @pytest.fixture(scope="module")
