@@ -96,7 +96,8 @@ class TestChanges:
         summary.show(environment.engine)
         said = capsys.readouterr().err
         assert "aws eks update-kubeconfig --region us-east-1 --name muster-staging" in said
-        assert "2 of 2 nodes ready, 16 GPUs" in said
+        rows = [line.split() for line in said.splitlines()]
+        assert ["p4d", "2/2", "16", "0", "16", "4", "EFA", "a", "node"] in rows
 
     def test_growing_a_pool_changes_one_node_group(self, environment: Place) -> None:
         assert self.changes(environment, pools__p4d__nodes=3) == {"NodeGroup pool-p4d": "update"}
