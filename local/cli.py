@@ -17,8 +17,8 @@ from muster.problems import SettingsError
 from muster.report.reader import Unreachable
 from muster.settings import AwsCluster
 
-from local import catalog, charts, cluster, images, packages, recovery, summary, tagged, toolchain
-from local.engine import Engine, end_orphans, environment
+from local import catalog, charts, cluster, images, orphans, packages, recovery, summary, tagged, toolchain
+from local.engine import Engine, environment
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
 from local.progress import console, step
@@ -62,17 +62,14 @@ def drift(
     stack: Stack = "local", as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
 ) -> None:
     """Find what was changed outside the stack: `muster drift` on this stack's engine; nothing is started or changed."""
-    environ = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack)).environment
-    words = ["drift", "--stack", stack, *(("--json",) if as_json else ())]
-    raise typer.Exit(subprocess.run([ROOT / ".venv" / "bin" / "muster", *words], env=environ, check=False).returncode)
+    engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack))
+    raise typer.Exit(_muster(engine, "drift", *(("--json",) if as_json else ())))
 
 
 @app.command()
 def report(stack: Stack = "local", out: Annotated[str, typer.Option(help="File to write to.")] = "") -> None:
     """Report what `up` would change, what that hits and what it costs: `muster report` on this stack's engine."""
-    environ = _prepare(stack).environment
-    words = ["report", "--stack", stack, *(("--out", out) if out else ())]
-    raise typer.Exit(subprocess.run([ROOT / ".venv" / "bin" / "muster", *words], env=environ, check=False).returncode)
+    raise typer.Exit(_muster(_prepare(stack), "report", *(("--out", out) if out else ())))
 
 
 @app.command()
@@ -88,11 +85,12 @@ def down(stack: Stack = "local") -> None:
         engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=embedded)
         if engine.exists():
             engine.take_over()
+            engine.settle_deletions()
             code = engine.destroy()
             if code != 0:
                 raise typer.Exit(code)
             engine.remove()
-    end_orphans()
+    orphans.end()
     if embedded:
         cluster.down()
         shutil.rmtree(state_dir() / "pulumi", ignore_errors=True)
@@ -103,6 +101,7 @@ def destroy(stack: Stack = "local") -> None:
     """Destroy the stack and keep the cluster."""
     engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack))
     engine.take_over()
+    engine.settle_deletions()
     raise typer.Exit(engine.destroy())
 
 
@@ -206,11 +205,18 @@ def _prepare(stack: str) -> Engine:
 
 
 def _recover(engine: Engine) -> None:
-    """Take into the state what a killed run left on AWS."""
+    """Bring the state to what a killed run has made and deleted."""
+    engine.settle_deletions()
     settings = stacks.declared(engine.stack, ROOT)
     if isinstance(settings.cluster, AwsCluster):
         region = settings.cluster.region
         recovery.adopt(engine, settings.cluster.account, partial(tagged.find, region))
+
+
+def _muster(engine: Engine, command: str, *words: str) -> int:
+    """Run a command of `muster` on an engine's stack; its exit code."""
+    line = [str(ROOT / ".venv" / "bin" / "muster"), command, "--stack", engine.stack, *words]
+    return subprocess.run(line, env=dict(engine.environment), check=False).returncode
 
 
 def _engine(stack: str, found: Mapping[str, toolchain.Tool], *, embedded: bool) -> Engine:

@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,13 +13,15 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlparse
 
+from local import orphans
+from local.backend import FileBackend
+from local.orphans import HOST, PROVIDER
 from local.places import ROOT, cache_dir, state_dir
 from local.problem import Problem
 from local.progress import console, step
 from local.toolchain import Tool
 
 PROJECT = "muster"
-HOST, PROVIDER = "pulumi-language-python", "pulumi-resource-kubernetes"
 WAIT = "MUSTER_WAIT"
 """Set to `no`, the program waits for no job."""
 
@@ -120,23 +120,26 @@ class Engine:
             self._import(exported)
 
     def take_over(self) -> None:
-        """Release the lock of a run that was killed on this machine, and mend the state that it was writing.
-
-        A lock whose process lives is left alone, and so is the state then. Only file backends keep locks where their
-        owner can be read: https://www.pulumi.com/docs/iac/concepts/state-and-backends/#state-locking
-        """
-        end_orphans()
+        """Clear away what killed runs left on this machine: processes, locks, files that were being written."""
+        orphans.end()
         url = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
-        if url.scheme != "file":
-            return
-        backend = Path(url.path) / ".pulumi"
-        folder = backend / "locks" / "organization" / PROJECT / self.stack
-        locks = {lock: json.loads(lock.read_text()) for lock in sorted(folder.glob("*.json"))}
-        orphaned = [lock for lock, owner in locks.items() if _is_gone(owner)]
-        if locks and len(orphaned) == len(locks):
-            _mend(backend / "stacks" / PROJECT / f"{self.stack}.json")
-        for lock in orphaned:
-            lock.unlink()
+        if url.scheme == "file":
+            FileBackend(Path(url.path), PROJECT, self.stack).take_over()
+
+    def settle_deletions(self) -> None:
+        """Forget resources that a killed run had deleted and could not record: a second deletion may fail.
+
+        Raises Problem.
+        """
+        state = self.state()
+        recorded = {resource["urn"] for resource in state.get("resources") or ()}
+        pending = [
+            op["resource"]["urn"] for op in state.get("pending_operations") or () if op.get("type") == "deleting"
+        ]
+        targets = [word for urn in pending if urn in recorded for word in ("--target", urn)]
+        if targets:
+            with step(f"looking for {len(pending)} resources that an interrupted run was deleting"):
+                self._quiet("refresh", "--yes", "--skip-preview", *targets)
 
     def command(self, *words: str) -> list[str]:
         """The engine's command line; commands about stacks name theirs themselves, the others get this one's."""
@@ -160,53 +163,6 @@ class Engine:
             said = (done.stderr or done.stdout).strip()
             raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")
         return done.stdout
-
-
-def _is_gone(owner: Mapping[str, Any]) -> bool:
-    """Whether the process that took a lock ran on this machine and is no more."""
-    return owner.get("hostname") == socket.gethostname() and not Path("/proc", str(owner.get("pid"))).exists()
-
-
-def _mend(state: Path) -> None:
-    """Go back to the state before the last write where that was cut off; the engine keeps it beside the state.
-
-    https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/backend/diy/state.go
-    """
-    before = state.with_name(f"{state.name}.bak")
-    if not _whole(state) and _whole(before):
-        shutil.copyfile(before, state)
-        console.print("the state was cut off while it was written: it is again as it was just before", style="yellow")
-
-
-def _whole(file: Path) -> bool:
-    try:
-        json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def end_orphans() -> None:
-    """End language hosts and providers whose engine was killed: they would wait for it for ever.
-
-    Only programs of this project's own cache are looked at, and only those whose parent is no engine.
-    """
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            program = (entry / "exe").readlink()
-            if program.name not in (HOST, PROVIDER) or not program.is_relative_to(cache_dir().resolve()):
-                continue
-            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-            if _program(parent) != "pulumi":
-                os.kill(int(entry.name), signal.SIGKILL)
-
-
-def _program(pid: str) -> str:
-    """Name of a process's program; empty where it is gone or may not be looked at."""
-    try:
-        return Path("/proc", pid, "exe").readlink().name
-    except OSError:
-        return ""
 
 
 def environment(tools: Mapping[str, Tool], kubeconfig: Path | None, backend: Path | None = None) -> dict[str, str]:

@@ -15,8 +15,8 @@ from muster.plan import Plan
 from muster.plan.aws.parts import RESOURCE_TAG, STACK_TAG
 from muster.report.reader import items
 
-from local import charts, cluster, images, packages, recovery, toolchain
-from local.engine import Engine, end_orphans, environment
+from local import charts, cluster, images, orphans, packages, recovery, toolchain
+from local.engine import Engine, environment
 from local.places import ROOT, state_dir
 from local.problem import Problem
 from rehearsal import ground, project
@@ -108,6 +108,7 @@ class Place:
     def recover(self) -> list[str]:
         """Do what `make up` does after a run that was killed; the resources taken into the state. Raises Problem."""
         self.engine.take_over()
+        self.engine.settle_deletions()
 
         def find(stack: str, name: str) -> list[str]:
             wanted = {STACK_TAG: stack, RESOURCE_TAG: name}
@@ -187,7 +188,7 @@ def prepare(stack: str, base: Path = ROOT) -> Place:
 
 def begin(stack: str, kubeconfig: Path, tools: Mapping[str, toolchain.Tool], base: Path = ROOT) -> Place:
     """A new rehearsal on a running cluster; one of the same stack that was cut off before is forgotten."""
-    end_orphans()
+    orphans.end()
     folder = state_dir() / "rehearsal" / stack
     shutil.rmtree(folder, ignore_errors=True)
     root = project.copy(folder / "project", base)

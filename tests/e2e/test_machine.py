@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local import cluster, settings, toolchain
-from local.engine import end_orphans
+from local import cluster, orphans, settings, toolchain
 from local.places import ROOT
 from local.problem import Problem
 from tests.e2e.cluster_view import eventually
@@ -129,7 +128,7 @@ def restarts(binaries: Mapping[str, Path]) -> int:
 
 def test_a_cluster_comes_serves_mends_itself_and_goes_without_a_trace(binaries: Mapping[str, Path]) -> None:
     cluster.down()
-    end_orphans()
+    orphans.end()
     eventually("nothing of ours runs, not even plugins of an engine that was killed", lambda: not processes())
     before = snapshot()
     first = cluster.up(binaries)

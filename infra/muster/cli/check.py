@@ -2,20 +2,16 @@
 
 import dataclasses
 import json
-from typing import Annotated
 
 import typer
 
 from muster import policy
-from muster.cli.context import AsJson, Stack, err, out, planned, previewed
+from muster.cli.context import AsJson, PreviewFile, Stack, err, out, planned, previewed
 
 
 def show(
     stack: Stack = "local",
-    preview: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Output of: pulumi preview --json --show-sames; - for stdin."),
-    ] = None,
+    preview: PreviewFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the stack by the policies, as it would be after an update; without --preview the engine is asked now.

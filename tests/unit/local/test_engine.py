@@ -1,13 +1,11 @@
-"""The engine's environment and its orphaned locks."""
+"""The engine's environment."""
 
-import json
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
-from local.engine import Engine, environment
+from local.engine import environment
 from local.toolchain import ENGINE, Tool
 
 
@@ -64,49 +62,3 @@ def test_other_stacks_use_the_users_backend(monkeypatch: pytest.MonkeyPatch, too
 
 def test_other_stacks_have_a_backend_where_none_was_chosen(tmp_path: Path, tools: dict[str, Tool]) -> None:
     assert environment(tools, None)["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state/muster/pulumi"
-
-
-@pytest.mark.parametrize(
-    ("host", "pid", "released"),
-    [
-        (socket.gethostname(), 2**22 + 1, True),
-        (socket.gethostname(), os.getpid(), False),
-        ("elsewhere", 2**22 + 1, False),
-    ],
-    ids=["dead", "alive", "elsewhere"],
-)
-def test_only_the_lock_of_a_dead_process_of_this_machine_is_released(
-    tmp_path: Path, host: str, pid: int, released: bool
-) -> None:
-    folder = tmp_path / ".pulumi" / "locks" / "organization" / "muster" / "local"
-    folder.mkdir(parents=True)
-    lock = folder / "one.json"
-    lock.write_text(json.dumps({"hostname": host, "pid": pid}))
-    Engine("local", {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}).take_over()
-    assert lock.exists() != released
-
-
-@pytest.mark.parametrize("pid", [2**22 + 1, os.getpid()], ids=["dead", "alive"])
-@pytest.mark.parametrize("cut", ["", '{"checkpoint": {"lat'], ids=["empty", "cut"])
-def test_a_state_that_a_killed_engine_was_writing_is_as_it_was_before(tmp_path: Path, pid: int, cut: str) -> None:
-    locks = tmp_path / ".pulumi" / "locks" / "organization" / "muster" / "local"
-    states = tmp_path / ".pulumi" / "stacks" / "muster"
-    for folder in (locks, states):
-        folder.mkdir(parents=True)
-    (locks / "one.json").write_text(json.dumps({"hostname": socket.gethostname(), "pid": pid}))
-    (states / "local.json").write_text(cut)
-    (states / "local.json.bak").write_text('{"version": 3}')
-    Engine("local", {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}).take_over()
-    assert (states / "local.json").read_text() == ('{"version": 3}' if pid != os.getpid() else cut)
-
-
-def test_a_whole_state_stays(tmp_path: Path) -> None:
-    locks = tmp_path / ".pulumi" / "locks" / "organization" / "muster" / "local"
-    states = tmp_path / ".pulumi" / "stacks" / "muster"
-    for folder in (locks, states):
-        folder.mkdir(parents=True)
-    (locks / "one.json").write_text(json.dumps({"hostname": socket.gethostname(), "pid": 2**22 + 1}))
-    (states / "local.json").write_text('{"version": 4}')
-    (states / "local.json.bak").write_text('{"version": 3}')
-    Engine("local", {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}).take_over()
-    assert (states / "local.json").read_text() == '{"version": 4}'
