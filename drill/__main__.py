@@ -3,7 +3,9 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -31,6 +33,7 @@ NAMES = (*(drill.name for drill in DRILLS), RESIZE)
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Drills to run: {', '.join(NAMES)}; all without.")] = None,
     times: Annotated[int, typer.Option("--times", help="How often, in a row.")] = 1,
+    at_once: Annotated[int, typer.Option("--at-once", help="How many gangs are hurt side by side.")] = 2,
 ) -> None:
     """Run drills on the stack `local`, which is up."""
     wanted = names or NAMES
@@ -42,8 +45,9 @@ def main(
         ground = prepare()
         with step("an undisturbed run, for its losses"):
             golden = undisturbed(ground)
-        for _ in range(times):
-            outcomes += [attempt(name, ground, golden) for name in wanted]
+        for number in range(1, times + 1):
+            with step(f"{len(wanted)} drills, round {number} of {times}"), ThreadPoolExecutor(at_once) as pool:
+                outcomes += pool.map(lambda name: attempt(name, ground, golden), wanted)
     except (Problem, SettingsError, Unreachable) as problem:
         console.print(f"muster: {problem}", style="red", markup=False, soft_wrap=True)
     console.print(table(outcomes))
@@ -74,11 +78,13 @@ def attempt(name: str, ground: Ground, golden: Mapping[int, float]) -> Outcome:
     work: Callable[[], Outcome] = (
         (lambda: drills.resize(ground, golden)) if drill is None else (lambda: drills.run(drill, ground, golden))
     )
+    start = time.monotonic()
     try:
-        with step(name):
-            outcome = work()
+        outcome = work()
     except Problem as problem:
         outcome = Outcome(name, drill.code if drill else 0, None, None, loss_equal=False, wrong=(str(problem),))
+    mark = "[green]✓[/green]" if outcome.passed else "[red]✗[/red]"
+    console.print(f"{mark} {name} [dim]{time.monotonic() - start:.1f} s[/dim]")
     for text in outcome.wrong:
         console.print(f"  {name}: {text}", style="red", markup=False, soft_wrap=True)
     return outcome

@@ -93,13 +93,7 @@ class Engine:
         Raises Problem.
         """
         exported = json.loads(self._quiet("stack", "export"))
-        deployment = exported["deployment"]
-        pending = deployment.pop("pending_operations", None) or []
-        for operation in pending:
-            resource = operation["resource"]
-            if resource["urn"] in found:
-                deployment["resources"].append({**resource, "id": found[resource["urn"]], "outputs": {}})
-        deployment["pending_operations"] = [op for op in pending if op["resource"]["urn"] not in found]
+        exported["deployment"] = recorded(exported["deployment"], found)
         self._import(exported)
         targets = [word for urn in found for word in ("--target", urn)]
         self._quiet("refresh", "--yes", "--skip-preview", *targets)
@@ -163,6 +157,21 @@ class Engine:
             said = (done.stderr or done.stdout).strip()
             raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")
         return done.stdout
+
+
+def recorded(deployment: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, Any]:
+    """A deployment with pending creations recorded as resources that have no outputs yet: `found` has ids by URN."""
+    pending = [(operation["resource"], operation) for operation in deployment.get("pending_operations") or ()]
+    # A creation that a second run began again, and did not end either, is pending twice.
+    begun = {resource["urn"]: resource for resource, _ in pending if resource["urn"] in found}
+    return {
+        **deployment,
+        "resources": [
+            *deployment["resources"],
+            *({**resource, "id": found[urn], "outputs": {}} for urn, resource in begun.items()),
+        ],
+        "pending_operations": [operation for resource, operation in pending if resource["urn"] not in found],
+    }
 
 
 def environment(tools: Mapping[str, Tool], kubeconfig: Path | None, backend: Path | None = None) -> dict[str, str]:

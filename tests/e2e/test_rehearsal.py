@@ -19,7 +19,7 @@ from local.problem import Problem
 from rehearsal import place as places
 from rehearsal.double.faults import Fault
 from rehearsal.double.provider import FOLDER
-from rehearsal.place import Place
+from rehearsal.place import Place, diagnostics
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("alone")]
 GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -41,6 +41,16 @@ CRASHES = (
 )
 """Kinds at whose first creation the engine dies."""
 NO_CAPACITY = "We currently do not have sufficient capacity in the Availability Zone you requested."
+
+FAULTS = (
+    Fault("aws:iam/role:Role", "create", "ThrottlingException", "Rate exceeded", times=2),
+    Fault("aws:ec2/*", "create", "RequestLimitExceeded", "Request limit exceeded.", after=7),
+    Fault("aws:*", "create", "ExpiredTokenException", "The security token is expired", times=999, after=10),
+    Fault("aws:eks/addon:Addon", "create", "CREATE_FAILED", "InsufficientNumberOfReplicas"),
+    Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY),
+    Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY, half=True),
+)
+"""One run each, in the order in which a stack comes to them."""
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
@@ -167,25 +177,14 @@ class TestFailures:
         assert {status for _, status in found} == {"ACTIVE"}
         return found
 
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY, half=True),
-            Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY),
-            Fault("aws:iam/role:Role", "create", "ThrottlingException", "Rate exceeded", times=2),
-            Fault("aws:ec2/*", "create", "RequestLimitExceeded", "Request limit exceeded.", after=7),
-            Fault("aws:*", "create", "ExpiredTokenException", "The security token is expired", times=999, after=30),
-            Fault("aws:eks/addon:Addon", "create", "CREATE_FAILED", "InsufficientNumberOfReplicas", times=1),
-        ],
-        ids=["half-a-node-group", "no-capacity", "throttling", "request-limit", "expired-credentials", "addon"],
-    )
-    def test_a_second_up_ends_as_if_nothing_had_happened(
-        self, undisturbed: Counter[tuple[str, str]], fault: Fault
+    def test_after_one_failure_upon_another_an_up_ends_as_if_nothing_had_happened(
+        self, undisturbed: Counter[tuple[str, str]]
     ) -> None:
         place = places.prepare("dev")
-        place.faults.plan(fault)
-        with pytest.raises(Problem, match=fault.code):
-            place.up()
+        for fault in FAULTS:
+            place.faults.plan(fault)
+            with pytest.raises(Problem, match=fault.code):
+                place.up()
         place.faults.plan()
         place.up()
         assert census(place) == undisturbed
@@ -226,11 +225,14 @@ def test_a_destroy_that_was_interrupted_five_times_ends_empty() -> None:
 def killed_after(place: Place, seconds: float, *words: str) -> bool:
     """Run the engine and kill it with SIGKILL after so many seconds; whether it was killed, by whomever."""
     command = place.engine.command(*words, "--non-interactive")
-    env = dict(place.engine.environment)
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    said = place.folder / "killed.log"
+    with said.open("w") as log:
+        process = subprocess.Popen(command, env=dict(place.engine.environment), stdout=log, stderr=log)
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     if process.poll() is None:
         os.kill(process.pid, signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
+    code = process.wait()
+    assert code in (0, -signal.SIGKILL), diagnostics(said.read_text())
+    return code != 0

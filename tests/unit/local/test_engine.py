@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local.engine import environment
+from local.engine import environment, recorded
 from local.toolchain import ENGINE, Tool
 
 
@@ -62,3 +63,14 @@ def test_other_stacks_use_the_users_backend(monkeypatch: pytest.MonkeyPatch, too
 
 def test_other_stacks_have_a_backend_where_none_was_chosen(tmp_path: Path, tools: dict[str, Tool]) -> None:
     assert environment(tools, None)["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state/muster/pulumi"
+
+
+def test_a_creation_that_is_pending_twice_is_recorded_once() -> None:
+    def pending(name: str) -> dict[str, Any]:
+        return {"type": "creating", "resource": {"urn": name, "inputs": {"a": 1}}}
+
+    deployment = {"resources": [{"urn": "there"}], "pending_operations": [*map(pending, ("new", "new", "unknown"))]}
+    assert recorded(deployment, {"new": "id-1"}) == {
+        "resources": [{"urn": "there"}, {"urn": "new", "inputs": {"a": 1}, "id": "id-1", "outputs": {}}],
+        "pending_operations": [pending("unknown")],
+    }

@@ -46,12 +46,12 @@ def inward(
 
 
 def outward_to_itself(name: str, group: aws.ec2.SecurityGroup, account: Account) -> pulumi.Resource:
-    """Everything from `group` to itself."""
+    """Everything from `group` to itself. Its tags differ from those of an inward rule of the same name."""
     return aws.vpc.SecurityGroupEgressRule(
         name,
         security_group_id=group.id,
         referenced_security_group_id=group.id,
         ip_protocol=ANY,
-        tags=account.tags(name),
+        tags=account.tags(f"{name}-egress"),
         opts=account.options(),
     )
