@@ -19,6 +19,7 @@ from muster.manifests import runtime, trainjob, workload
 from muster.plan import FilesPlan, JobPlan, Plan
 from muster.report.job import Ending, JobView, first_ending, read
 from muster.report.reader import items
+from muster.resources.retries import RUNTIME_NOT_SEEN
 
 from drill import processes
 from local import cluster
@@ -85,8 +86,7 @@ class Gang:
             self.folder.mkdir(parents=True)
             in_node("mount", "-t", "tmpfs", "-o", f"size={self.room},mode=1777", "tmpfs", self.mounted)
         self._seen = Path(tempfile.mkstemp(prefix="muster-drill-")[1])
-        apply = ("apply", "--server-side", "--force-conflicts", "--filename", "-")
-        self.ground.kubectl(*apply, given=yaml.safe_dump_all(self.documents()))
+        self.until("its admission", self._admitted)
         words = ["kubectl", "-n", self.namespace, "get", "pods", "-l", f"jobset.sigs.k8s.io/jobset-name={self.name}"]
         with self._seen.open("wb") as out:
             env = dict(self.ground.environment)
@@ -105,6 +105,17 @@ class Gang:
         self.until("its pods are gone", lambda: not self.pods())
         if self.room is not None:
             in_node("umount", self.mounted)
+
+    def _admitted(self) -> bool:
+        """Apply its documents; false while Trainer's webhook has not heard of a runtime among them. Raises Problem."""
+        apply = ("apply", "--server-side", "--force-conflicts", "--filename", "-")
+        try:
+            self.ground.kubectl(*apply, given=yaml.safe_dump_all(self.documents()))
+        except Problem as problem:
+            if RUNTIME_NOT_SEEN not in str(problem):
+                raise
+            return False
+        return True
 
     @property
     def namespace(self) -> str:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 PROMPT_BYTES = 16
 LOST_PEER, STOPPED, BAD_CONFIGURATION = 74, 75, 78
-LOST = ("Connection closed by peer", "Connection reset", "imed out", "wait timeout", "Broken pipe", "No route to host")
+LOST = ("Connection closed by peer", "Connection reset", "imed out", "imeout", "Broken pipe", "No route to host")
 
 
 class ConfigurationError(Exception):

@@ -18,7 +18,7 @@ from torch import Tensor
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 CPU_SIZES, GPU_SIZES = "1KiB,1MiB,16MiB", "1MiB,16MiB,256MiB,1GiB"
 LOST_PEER, STOPPED, BAD_CONFIGURATION = 74, 75, 78
-LOST = ("Connection closed by peer", "Connection reset", "imed out", "wait timeout", "Broken pipe", "No route to host")
+LOST = ("Connection closed by peer", "Connection reset", "imed out", "imeout", "Broken pipe", "No route to host")
 PERIOD = 1021
 
 

@@ -36,7 +36,7 @@ MOST_TOKENS = 64
 LONGEST_PROMPT, LARGEST_BODY = CONTEXT - MOST_TOKENS, 65536
 TICK_SECONDS, TELL_SECONDS = 0.5, 5.0
 LOST_PEER, STOPPED, BAD_CONFIGURATION = 74, 75, 78
-LOST = ("Connection closed by peer", "Connection reset", "Timed out", "timed out", "Broken pipe", "No route to host")
+LOST = ("Connection closed by peer", "Connection reset", "imed out", "imeout", "Broken pipe", "No route to host")
 REFUSED = {
     HTTPStatus.TOO_MANY_REQUESTS: "too many requests wait; try again later",
     HTTPStatus.SERVICE_UNAVAILABLE: "loading, stopping, or a peer is lost; try again later",

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 VOCABULARY, WIDTH, HEADS, LAYERS, CONTEXT = 256, 128, 4, 4, 64
 CANT_SAVE, LOST_PEER, STOPPED, BAD_CONFIGURATION = 73, 74, 75, 78
-LOST = ("Connection closed by peer", "Connection reset", "imed out", "wait timeout", "Broken pipe", "No route to host")
+LOST = ("Connection closed by peer", "Connection reset", "imed out", "imeout", "Broken pipe", "No route to host")
 
 
 class Block(nn.Module):

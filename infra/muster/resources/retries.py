@@ -5,10 +5,15 @@ from collections.abc import Callable
 
 import pulumi
 
-WEBHOOK_TRIES = 90
+WEBHOOK_TRIES, RUNTIME_TRIES = 90, 10
 WEBHOOK_PAUSE_S = 1.0
 
 WEBHOOK_NOT_READY = ("failed calling webhook", "no endpoints available", "connection refused", "no matches for kind")
+RUNTIME_NOT_SEEN = "must be created before the TrainJob is created"
+"""What Trainer's webhook says of a runtime that its cache has not heard of: one that was made a moment ago, too.
+
+https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/runtime/core/clustertrainingruntime.go
+"""
 RELEASE_BLOCKED = (
     "cannot re-use a name that is still in use",
     "another operation (install/upgrade/rollback) is in progress",
@@ -22,12 +27,15 @@ ForgetRelease = Callable[[str, str], None]
 
 
 def webhook_not_ready(args: pulumi.ErrorHookArgs) -> bool:
-    """Whether to try again: an admission webhook that was just installed does not answer yet.
+    """Whether to try again: an admission webhook does not answer yet, or not by what was made just before.
 
     A Deployment is Available before the controller's certificate has reached the webhook configuration.
     https://github.com/kubeflow/trainer/issues/2404
     """
-    if not any(text in args.errors[0] for text in WEBHOOK_NOT_READY) or len(args.errors) >= WEBHOOK_TRIES:
+    tries = RUNTIME_TRIES if RUNTIME_NOT_SEEN in args.errors[0] else 0
+    if any(text in args.errors[0] for text in WEBHOOK_NOT_READY):
+        tries = WEBHOOK_TRIES
+    if len(args.errors) >= tries:
         return False
     time.sleep(WEBHOOK_PAUSE_S)
     return True

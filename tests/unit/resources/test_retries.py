@@ -20,7 +20,8 @@ def failed(*errors: str) -> pulumi.ErrorHookArgs:
     [
         ('Internal error: failed calling webhook "x": connect: connection refused', True),
         ('no endpoints available for service "kubeflow-trainer"', True),
-        ("admission webhook denied the request: must be created before the TrainJob", False),
+        ("denied the request: specified trainingRuntime must be created before the TrainJob is created", True),
+        ("admission webhook denied the request: spec.trainer.numNodes", False),
         ("TrainJob is invalid: spec.trainer: immutable", False),
     ],
 )
@@ -29,8 +30,9 @@ def test_a_webhook_that_is_not_there_yet_is_asked_again(error: str, again: bool)
 
 
 def test_asking_again_has_an_end() -> None:
-    errors = ["failed calling webhook"] * retries.WEBHOOK_TRIES
-    assert retries.webhook_not_ready(failed(*errors)) is False
+    for error, tries in (("failed calling webhook", retries.WEBHOOK_TRIES), (retries.RUNTIME_NOT_SEEN, 10)):
+        assert retries.webhook_not_ready(failed(*[error] * (tries - 1))) is True
+        assert retries.webhook_not_ready(failed(*[error] * tries)) is False
 
 
 @pytest.mark.parametrize("error", retries.RELEASE_BLOCKED)
