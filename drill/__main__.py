@@ -14,7 +14,7 @@ from muster import stack as stacks
 from muster.kube import Kube
 from muster.problems import SettingsError
 from muster.report.reader import Unreachable
-from rich.table import Table
+from rich.table import Column, Table
 
 from drill import drills
 from drill.drills import DRILLS, Outcome
@@ -92,7 +92,8 @@ def attempt(name: str, ground: Ground, golden: Mapping[int, float]) -> Outcome:
 
 def table(outcomes: list[Outcome]) -> Table:
     """One row for each drill."""
-    made = Table("drill", "expected code", "seen code", "time to recover", "loss equal", "", box=None, pad_edge=False)
+    made = Table(Column("drill", no_wrap=True), "expected code", "seen code", "time to recover", "loss equal", "")
+    made.box, made.pad_edge = None, False
     for outcome in outcomes:
         made.add_row(
             outcome.name,

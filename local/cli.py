@@ -83,8 +83,8 @@ def down(stack: Stack = "local") -> None:
         embedded = cluster.folder().exists()
     if cluster.running() is not None or not embedded:
         engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=embedded)
+        engine.take_over()
         if engine.exists():
-            engine.take_over()
             engine.settle_deletions()
             code = engine.destroy()
             if code != 0:
