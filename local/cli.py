@@ -1,5 +1,6 @@
 """What `make` runs: prepare this machine, start the embedded cluster where the stack wants it, drive the engine."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -85,7 +86,9 @@ def down(stack: Stack = "local") -> None:
         engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=embedded)
         engine.take_over()
         if engine.exists():
-            engine.settle_deletions()
+            # A broken file was told of above.
+            with contextlib.suppress(SettingsError):
+                _recover(engine)
             code = engine.destroy()
             if code != 0:
                 raise typer.Exit(code)
@@ -101,7 +104,7 @@ def destroy(stack: Stack = "local") -> None:
     """Destroy the stack and keep the cluster."""
     engine = _engine(stack, toolchain.ensure(toolchain.ENGINE), embedded=_embedded(stack))
     engine.take_over()
-    engine.settle_deletions()
+    _recover(engine)
     raise typer.Exit(engine.destroy())
 
 
@@ -205,7 +208,7 @@ def _prepare(stack: str) -> Engine:
 
 
 def _recover(engine: Engine) -> None:
-    """Bring the state to what a killed run has made and deleted."""
+    """Bring the state to what a killed run has made and deleted. Raises Problem or muster.problems.SettingsError."""
     engine.settle_deletions()
     settings = stacks.declared(engine.stack, ROOT)
     if isinstance(settings.cluster, AwsCluster):

@@ -53,15 +53,18 @@ class Engine:
         return self._loud("preview")
 
     def destroy(self) -> int:
-        """Delete every resource of the stack, also those that a killed run created and could not record."""
-        if orphans := list(self.pending_creates()):
-            targets = [word for urn in orphans for word in ("--target", urn)]
+        """Delete every resource of the stack, also Kubernetes objects that a killed run made and could not record.
+
+        These are made again first, which takes over what is there. On AWS that would make a second one.
+        """
+        if begun := [urn for urn in self.pending_creates() if kind_of(urn).startswith("kubernetes:")]:
+            targets = [word for urn in begun for word in ("--target", urn)]
             try:
-                with step(f"taking back {len(orphans)} resources that an interrupted run left unrecorded"):
+                with step(f"taking back {len(begun)} resources that an interrupted run left unrecorded"):
                     self._quiet("up", "--yes", "--skip-preview", *targets, extra={WAIT: "no"})
             except Problem as problem:
                 # Most of the stack can go all the same, and what could not be taken back is named.
-                said = f"left for you to delete: {', '.join(orphans)}\n{problem}"
+                said = f"left for you to delete: {', '.join(begun)}\n{problem}"
                 console.print(said, style="yellow", markup=False)
         return self._loud("destroy", "--yes", "--skip-preview")
 
@@ -157,6 +160,11 @@ class Engine:
             said = (done.stderr or done.stdout).strip()
             raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")
         return done.stdout
+
+
+def kind_of(urn: str) -> str:
+    """Type of a resource by its name: https://www.pulumi.com/docs/iac/concepts/resources/names/#urns."""
+    return urn.split("::")[2].rpartition("$")[2]
 
 
 def recorded(deployment: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, Any]:

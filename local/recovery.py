@@ -9,7 +9,7 @@ from typing import Any
 
 from muster.plan.aws.parts import RESOURCE_TAG
 
-from local.engine import Engine
+from local.engine import Engine, kind_of
 from local.progress import console, step
 
 Find = Callable[[str, str], Sequence[str]]
@@ -77,7 +77,7 @@ def adopt(engine: Engine, account: str, find: Find) -> list[str]:
 
 def import_id(urn: str, inputs: Inputs, stack: str, account: str, find: Find) -> str | None:
     """By what id a resource can be imported; None where it is not there or of a kind that needs none of this."""
-    kind = urn.split("::")[2].rpartition("$")[2]
+    kind = kind_of(urn)
     if kind == BUDGET:
         return f"{account}:{inputs['name']}"
     if kind in BY_INPUTS:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.engine import environment, recorded
+from local.engine import Engine, environment, recorded
 from local.toolchain import ENGINE, Tool
 
 
@@ -74,3 +74,14 @@ def test_a_creation_that_is_pending_twice_is_recorded_once() -> None:
         "resources": [{"urn": "there"}, {"urn": "new", "inputs": {"a": 1}, "id": "id-1", "outputs": {}}],
         "pending_operations": [pending("unknown")],
     }
+
+
+def test_only_objects_of_kubernetes_are_made_again_to_be_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = "urn:pulumi:prod::muster::aws:eks/nodeGroup:NodeGroup::pool-gpu"
+    job = "urn:pulumi:prod::muster::kubernetes:trainer.kubeflow.org/v1alpha1:TrainJob::job-a"
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Engine, "pending_creates", lambda _: {group: {}, job: {}})
+    monkeypatch.setattr(Engine, "_quiet", lambda _, *words, extra: ran.append(words))
+    monkeypatch.setattr(Engine, "_loud", lambda _, *words: ran.append(words) or 0)
+    assert Engine("prod", {}).destroy() == 0
+    assert ran == [("up", "--yes", "--skip-preview", "--target", job), ("destroy", "--yes", "--skip-preview")]
