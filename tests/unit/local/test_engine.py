@@ -81,7 +81,7 @@ def test_only_objects_of_kubernetes_are_made_again_to_be_destroyed(monkeypatch: 
     job = "urn:pulumi:prod::muster::kubernetes:trainer.kubeflow.org/v1alpha1:TrainJob::job-a"
     ran: list[tuple[str, ...]] = []
     monkeypatch.setattr(Engine, "pending_creates", lambda _: {group: {}, job: {}})
-    monkeypatch.setattr(Engine, "_quiet", lambda _, *words, extra: ran.append(words))
+    monkeypatch.setattr(Engine, "_quiet", lambda _, *words, **__: ran.append(words))
     monkeypatch.setattr(Engine, "_loud", lambda _, *words: ran.append(words) or 0)
     assert Engine("prod", {}).destroy() == 0
     assert ran == [("up", "--yes", "--skip-preview", "--target", job), ("destroy", "--yes", "--skip-preview")]
