@@ -132,11 +132,12 @@ def fill(root: Path, env: Mapping[str, str]) -> None:
         (replicated,) = one["spec"]["template"]["spec"]["replicatedJobs"]
         replicated["template"]["spec"]["template"]["metadata"] = {"annotations": {STAYS: "true"}}
     documents = [
+        # Trainer's webhook must have heard of a runtime before it admits a job.
+        *runs,
         *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in plan.namespaces),
         *(node.build(item) for item in plan.nodes),
         *(queue.build(item) for item in plan.queues),
         *(workload.build(item) for item in plan.files),
-        *runs,
         *(trainjob.build(item) for item in plan.jobs),
     ]
     manifests = root / "manifests.json"
