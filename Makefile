@@ -40,7 +40,7 @@ check: .venv/ready ## The fast part: lint, formatting, types, layers, unit, prog
 
 e2e: .venv/ready ## Tests on the real engine and the embedded cluster
 	@$(RUN) ready
-	@.venv/bin/pytest -v -m e2e
+	@.venv/bin/pytest -v -m e2e --durations 25
 
 cluster: .venv/ready ## Start the embedded cluster alone
 	@$(RUN) cluster
