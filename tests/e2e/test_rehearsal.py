@@ -42,16 +42,6 @@ CRASHES = (
 """Kinds at whose first creation the engine dies."""
 NO_CAPACITY = "We currently do not have sufficient capacity in the Availability Zone you requested."
 
-FAULTS = (
-    Fault("aws:iam/role:Role", "create", "ThrottlingException", "Rate exceeded", times=2),
-    Fault("aws:ec2/*", "create", "RequestLimitExceeded", "Request limit exceeded.", after=7),
-    Fault("aws:*", "create", "ExpiredTokenException", "The security token is expired", times=999, after=10),
-    Fault("aws:eks/addon:Addon", "create", "CREATE_FAILED", "InsufficientNumberOfReplicas"),
-    Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY),
-    Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY, half=True),
-)
-"""One run each, in the order in which a stack comes to them."""
-
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_an_environment_is_rehearsed_from_nothing_to_nothing(stack: str) -> None:
@@ -177,14 +167,25 @@ class TestFailures:
         assert {status for _, status in found} == {"ACTIVE"}
         return found
 
-    def test_after_one_failure_upon_another_an_up_ends_as_if_nothing_had_happened(
-        self, undisturbed: Counter[tuple[str, str]]
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY, half=True),
+            Fault(GROUP, "create", "InsufficientInstanceCapacity", NO_CAPACITY),
+            Fault("aws:iam/role:Role", "create", "ThrottlingException", "Rate exceeded", times=2),
+            Fault("aws:ec2/*", "create", "RequestLimitExceeded", "Request limit exceeded.", after=7),
+            Fault("aws:*", "create", "ExpiredTokenException", "The security token is expired", times=999, after=30),
+            Fault("aws:eks/addon:Addon", "create", "CREATE_FAILED", "InsufficientNumberOfReplicas", times=1),
+        ],
+        ids=["half-a-node-group", "no-capacity", "throttling", "request-limit", "expired-credentials", "addon"],
+    )
+    def test_a_second_up_ends_as_if_nothing_had_happened(
+        self, undisturbed: Counter[tuple[str, str]], fault: Fault
     ) -> None:
         place = places.prepare("dev")
-        for fault in FAULTS:
-            place.faults.plan(fault)
-            with pytest.raises(Problem, match=fault.code):
-                place.up()
+        place.faults.plan(fault)
+        with pytest.raises(Problem, match=fault.code):
+            place.up()
         place.faults.plan()
         place.up()
         assert census(place) == undisturbed

@@ -14,6 +14,7 @@ from rehearsal.double import rules
 from tests.program.recorder import STACKS, run
 
 ACCOUNT = "123456789012"
+EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 VPC = "urn:pulumi:prod::muster::aws:ec2/vpc:Vpc::network"
 
 
@@ -29,7 +30,8 @@ def test_what_is_found_by_tags_carries_its_own(stack: str) -> None:
     # Rules of both directions are security-group-rule in their ARNs.
     found_by = Counter((BY_TAG[one.kind], one.inputs["tags"][RESOURCE_TAG]) for one in tagged_ones)
     assert len(found_by) == len(tagged_ones), found_by.most_common(3)
-    assert all(one.inputs["tags"][RESOURCE_TAG].startswith(one.name) for one in tagged_ones)
+    for one in tagged_ones:
+        assert one.inputs["tags"][RESOURCE_TAG] == one.name + ("-egress" if one.kind == EGRESS else ""), one.kind
 
 
 def test_the_double_knows_the_same_ids() -> None:
