@@ -74,7 +74,7 @@ comment: ## Post REPORT=FILE on the pull request of the workflow run that GitHub
 
 drill: .venv/ready ## Hurt gangs in every known way on the stack local and see them return [DRILLS="hang rank-killed"] [TIMES=1] [AT_ONCE=2]
 	@$(RUN) up
-	@.venv/bin/python -m drill $(DRILLS) --times $(or $(TIMES),1) --at-once $(or $(AT_ONCE),2)
+	@.venv/bin/python -m drill $(DRILLS) --times $(or $(TIMES),1) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 bench: .venv/ready ## Measure start, up, no-op and previews, also of prod and as it grows; one JSON line last
 	@.venv/bin/python -m rehearsal.bench

@@ -23,7 +23,7 @@ from local import toolchain
 from local.engine import environment
 from local.places import ROOT
 from local.problem import Problem
-from local.progress import console, step
+from local.progress import console, ended_with, step
 
 STACK = "local"
 RESIZE = "resize-2-1-3"
@@ -83,8 +83,7 @@ def attempt(name: str, ground: Ground, golden: Mapping[int, float]) -> Outcome:
         outcome = work()
     except Problem as problem:
         outcome = Outcome(name, drill.code if drill else 0, None, None, loss_equal=False, wrong=(str(problem),))
-    mark = "[green]✓[/green]" if outcome.passed else "[red]✗[/red]"
-    console.print(f"{mark} {name} [dim]{time.monotonic() - start:.1f} s[/dim]")
+    ended_with(name, time.monotonic() - start, well=outcome.passed)
     for text in outcome.wrong:
         console.print(f"  {name}: {text}", style="red", markup=False, soft_wrap=True)
     return outcome

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from drill import processes
 from drill.gang import STEPS, Gang, Ground, in_node
+from local.processes import parent
 
 SAME_SIZE, RESIZED = 1e-6, 1e-5
 """How far a loss may be from the one of an undisturbed run, at the same and at another number of ranks."""
@@ -69,7 +70,7 @@ def rank_killed(gang: Gang) -> None:
 
 def launcher_killed(gang: Gang) -> None:
     """SIGKILL to what started the ranks."""
-    processes.end(processes.parent(processes.ranks(gang.uids())[VICTIM]), signal.SIGKILL)
+    processes.end(parent(processes.ranks(gang.uids())[VICTIM]), signal.SIGKILL)
 
 
 def pod_killed(gang: Gang) -> None:

@@ -3,14 +3,10 @@
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from os import kill
 from pathlib import Path
 
-
-def pids() -> Iterator[int]:
-    """Every process of the machine."""
-    return (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+from local.processes import parent, pids
 
 
 def of_pod(uid: str) -> list[int]:
@@ -33,11 +29,6 @@ def first(uid: str) -> int:
     """The process that is PID 1 inside a pod's container: the last one numbered so, for the sandbox has its own."""
     inside = [pid for pid in of_pod(uid) if re.search(r"^NSpid:.*\t1$", read(pid, "status"), re.MULTILINE)]
     return max(inside)
-
-
-def parent(pid: int) -> int:
-    """Parent of a process."""
-    return int(read(pid, "stat").rpartition(")")[2].split()[1])
 
 
 def end(pid: int, number: signal.Signals) -> None:

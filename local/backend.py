@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import orphans
+from local import processes
+from local.orphans import ENGINE
 from local.progress import console
 
 ATTRIBUTES = ".attrs"
@@ -84,8 +85,8 @@ def _is_orphaned(lock: Path) -> bool:
     if owner.get("hostname") != socket.gethostname():
         return False
     # A pid may be another program's by now.
-    program = orphans.name_of(owner["pid"])
-    return program is not None and not program.startswith(orphans.ENGINE)
+    program = processes.name_of(owner["pid"])
+    return program is not None and not program.startswith(ENGINE)
 
 
 def _is_whole(file: Path) -> bool:

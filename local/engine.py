@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlparse
 
+from muster.preview import kind_of
+
 from local import orphans
 from local.backend import FileBackend
 from local.orphans import HOST, PROVIDER
@@ -83,10 +85,14 @@ class Engine:
 
     def pending_creates(self) -> dict[str, Mapping[str, Any]]:
         """Resources whose creation a killed run had begun and no later run has recorded: inputs by URN."""
+        known, begun = self._pending("creating")
+        return {urn: resource.get("inputs") or {} for urn, resource in begun.items() if urn not in known}
+
+    def _pending(self, kind: str) -> tuple[set[str], dict[str, Mapping[str, Any]]]:
+        """URNs of the recorded resources, and those by URN with which a killed run had begun that kind of operation."""
         state = self.state()
-        recorded = {resource["urn"] for resource in state.get("resources") or ()}
-        begun = [op["resource"] for op in state.get("pending_operations") or () if op.get("type") == "creating"]
-        return {found["urn"]: found.get("inputs") or {} for found in begun if found["urn"] not in recorded}
+        begun = [op["resource"] for op in state.get("pending_operations") or () if op.get("type") == kind]
+        return {resource["urn"] for resource in state.get("resources") or ()}, {one["urn"]: one for one in begun}
 
     def adopt(self, found: Mapping[str, str]) -> None:
         """Record resources that may be there, ids by URN; their provider then fills in what they are, or drops them.
@@ -128,14 +134,10 @@ class Engine:
 
         Raises Problem.
         """
-        state = self.state()
-        recorded = {resource["urn"] for resource in state.get("resources") or ()}
-        pending = [
-            op["resource"]["urn"] for op in state.get("pending_operations") or () if op.get("type") == "deleting"
-        ]
-        targets = [word for urn in pending if urn in recorded for word in ("--target", urn)]
-        if targets:
-            with step(f"looking for {len(pending)} resources that an interrupted run was deleting"):
+        known, begun = self._pending("deleting")
+        if unsure := [urn for urn in begun if urn in known]:
+            targets = [word for urn in unsure for word in ("--target", urn)]
+            with step(f"looking for {len(unsure)} resources that an interrupted run was deleting"):
                 self._quiet("refresh", "--yes", "--skip-preview", *targets)
 
     def command(self, *words: str) -> list[str]:
@@ -160,11 +162,6 @@ class Engine:
             said = (done.stderr or done.stdout).strip()
             raise Problem(f"pulumi {' '.join(words[:2])} failed: {said}")
         return done.stdout
-
-
-def kind_of(urn: str) -> str:
-    """Type of a resource by its name: https://www.pulumi.com/docs/iac/concepts/resources/names/#urns."""
-    return urn.split("::")[2].rpartition("$")[2]
 
 
 def recorded(deployment: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import processes
 from local.places import cache_dir
 
 ENGINE, HOST, PROVIDER = "pulumi", "pulumi-language-python", "pulumi-resource-kubernetes"
@@ -18,34 +19,25 @@ PARENTS: Mapping[str, str] = {HOST: ENGINE, PROVIDER: ENGINE, PROGRAM: HOST}
 
 
 def end() -> None:
-    """End language hosts, providers and programs whose parent is gone.
+    """End language hosts, providers and programs whose engine is gone.
 
     Only those are looked at that this project's own cache holds.
     """
-    # A program is an orphan only once its language host is gone.
-    while _end_once():
-        pass
+    for pid in [pid for pid in processes.pids() if _is_orphan(pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
-def _end_once() -> bool:
-    ended = False
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            program = _own(entry)
-            if program is not None and name_of(_parent(entry)) != PARENTS[program]:
-                os.kill(int(entry.name), signal.SIGKILL)
-                ended = True
-    return ended
-
-
-def name_of(pid: int) -> str | None:
-    """Name of a process's program; empty where it is gone, None where it may not be looked at."""
+def _is_orphan(pid: int) -> bool:
+    """Whether it is one of the programs, and its parent is not what starts it, or is an orphan itself."""
     try:
-        return Path("/proc", str(pid), "exe").readlink().name
-    except FileNotFoundError:
-        return ""
-    except PermissionError:
-        return None
+        program = _own(Path("/proc", str(pid)))
+        if program is None:
+            return False
+        parent = processes.parent(pid)
+        return processes.name_of(parent) != PARENTS[program] or _is_orphan(parent)
+    except OSError:
+        return False
 
 
 def _own(entry: Path) -> str | None:
@@ -56,8 +48,3 @@ def _own(entry: Path) -> str | None:
         if path.name in PARENTS and path.is_relative_to(cache):
             return path.name
     return None
-
-
-def _parent(entry: Path) -> int:
-    """Number of a process's parent: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
-    return int((entry / "stat").read_text().rpartition(")")[2].split()[1])

@@ -40,13 +40,18 @@ def step(title: str) -> Iterator[None]:
         live = None
         ticker = threading.Thread(target=beat, daemon=True)
     ticker.start()
-    mark = "[red]✗[/red]"
+    well = False
     try:
         yield
-        mark = "[green]✓[/green]"
+        well = True
     finally:
         ended.set()
         ticker.join()
         if live is not None:
             live.stop()
-        console.print(f"{mark} {title} [dim]{time.monotonic() - start:.1f} s[/dim]")
+        ended_with(title, time.monotonic() - start, well=well)
+
+
+def ended_with(title: str, seconds: float, *, well: bool) -> None:
+    """Show that something ended, how, and how long it took."""
+    console.print(f"{'[green]✓[/green]' if well else '[red]✗[/red]'} {title} [dim]{seconds:.1f} s[/dim]")

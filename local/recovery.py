@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from muster.plan.aws.parts import RESOURCE_TAG
+from muster.preview import kind_of
 
-from local.engine import Engine, kind_of
+from local.engine import Engine
 from local.progress import console, step
 
 Find = Callable[[str, str], Sequence[str]]

@@ -92,10 +92,10 @@ def load(text: str, file: str) -> Preview:
 def parse(document: Mapping[str, Any]) -> Preview:
     """A preview from the engine's document. Raises KeyError, TypeError or AttributeError where it is none."""
     steps = [step for step in document["steps"] if step["op"] in OPERATIONS]
-    stack: Mapping[str, Any] = next((step for step in steps if _kind(step) == STACK), {})
+    stack: Mapping[str, Any] = next((step for step in steps if kind_of(step["urn"]) == STACK), {})
     changes: dict[str, Change] = {}
     for step in steps:
-        if _kind(step) != STACK:
+        if kind_of(step["urn"]) != STACK:
             change = _change(step)
             before = changes.get(change.urn)
             changes[change.urn] = _joined(before, change) if before else change
@@ -110,15 +110,16 @@ def parse(document: Mapping[str, Any]) -> Preview:
     )
 
 
-def _kind(step: Mapping[str, Any]) -> str:
-    return str(step["urn"].split("::")[2].rpartition("$")[2])
+def kind_of(urn: str) -> str:
+    """Type of a resource by its URN: https://www.pulumi.com/docs/iac/concepts/resources/names/#urns."""
+    return urn.split("::")[2].rpartition("$")[2]
 
 
 def _change(step: Mapping[str, Any]) -> Change:
     old, new = step.get("oldState") or {}, step.get("newState") or {}
     return Change(
         urn=step["urn"],
-        kind=_kind(step),
+        kind=kind_of(step["urn"]),
         name=step["urn"].rpartition("::")[2],
         operation=OPERATIONS[step["op"]],
         old=old.get("inputs") or {},

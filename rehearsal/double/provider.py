@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2, json_format, struct_pb2
+from muster.preview import kind_of
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from rehearsal.double import refusals, rules, shapes
@@ -82,7 +83,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: Any, context: Any) -> Any:
         """Judge inputs by the SDK's own types."""
-        kind = _kind(request.urn)
+        kind = kind_of(request.urn)
         news = _plain(request.news)
         found = [] if kind in self._rules.resources else ["no such kind in rules.yaml"]
         found += list(shapes.mistakes(shapes.arguments_of(kind), news)) if not found else []
@@ -113,7 +114,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         inputs = _plain(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=_struct(inputs))
-        kind = _kind(request.urn)
+        kind = kind_of(request.urn)
         try:
             thing = self._create(kind, inputs)
         except Refused as refused:
@@ -122,7 +123,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: Any, context: Any) -> Any:
         """A resource as it is; none where it is gone."""
-        kind = _kind(request.urn)
+        kind = kind_of(request.urn)
         self._meet(kind, "read", context)
         thing = self._world.find(kind, request.id) or self._imported(kind, request.id)
         if thing is None:
@@ -132,7 +133,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:
         """Change a resource in place."""
-        kind, news = _kind(request.urn), _plain(request.news)
+        kind, news = kind_of(request.urn), _plain(request.news)
         rule = self._rule(request.urn)
         thing = self._world.find(kind, request.id)
         if request.preview:
@@ -149,7 +150,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: Any, context: Any) -> Any:
         """Delete a resource, or name what still uses it."""
-        kind = _kind(request.urn)
+        kind = kind_of(request.urn)
         thing = self._world.find(kind, request.id)
         if thing is None:
             return empty_pb2.Empty()
@@ -344,7 +345,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNKNOWN, f"{operation} {kind}: {fault.code}: {fault.message}")
 
     def _rule(self, urn: str) -> Rule:
-        return self._rules.resources[_kind(urn)]
+        return self._rules.resources[kind_of(urn)]
 
     @staticmethod
     def _fail(context: Any, message: str, half: Thing | None, inputs: Mapping[str, Any]) -> NoReturn:
@@ -374,11 +375,6 @@ def _computed(kind: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) 
     old = outputs["vpcConfig"]
     network = {**inputs["vpcConfig"], **{key: old[key] for key in ("clusterSecurityGroupId", "vpcId")}}
     return {**{key: outputs[key] for key in ("endpoint", "certificateAuthority")}, "vpcConfig": network}
-
-
-def _kind(urn: str) -> str:
-    """Type token of a URN."""
-    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
 def _changed(old: Any, new: Any, path: Keys = ()) -> Iterator[Keys]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from drill import processes
+from local.processes import parent
 from tests.e2e.checkout import Checkout, Result
 from tests.e2e.cluster_view import NAMESPACE, ClusterView, eventually
 from tests.e2e.machine import processes as ours
@@ -281,7 +281,7 @@ def kill_rank(view: ClusterView, name: str) -> None:
 
 
 def kill_launcher(view: ClusterView, name: str) -> None:
-    os.kill(processes.parent(view.rank_pids(name)[1]), signal.SIGKILL)
+    os.kill(parent(view.rank_pids(name)[1]), signal.SIGKILL)
 
 
 def delete_pod(view: ClusterView, name: str) -> None:

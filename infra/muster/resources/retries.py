@@ -14,6 +14,7 @@ RUNTIME_NOT_SEEN = "must be created before the TrainJob is created"
 
 https://github.com/kubeflow/trainer/blob/v2.3.0/pkg/runtime/core/clustertrainingruntime.go
 """
+TRIES = {**dict.fromkeys(WEBHOOK_NOT_READY, WEBHOOK_TRIES), RUNTIME_NOT_SEEN: RUNTIME_TRIES}
 RELEASE_BLOCKED = (
     "cannot re-use a name that is still in use",
     "another operation (install/upgrade/rollback) is in progress",
@@ -32,10 +33,7 @@ def webhook_not_ready(args: pulumi.ErrorHookArgs) -> bool:
     A Deployment is Available before the controller's certificate has reached the webhook configuration.
     https://github.com/kubeflow/trainer/issues/2404
     """
-    tries = RUNTIME_TRIES if RUNTIME_NOT_SEEN in args.errors[0] else 0
-    if any(text in args.errors[0] for text in WEBHOOK_NOT_READY):
-        tries = WEBHOOK_TRIES
-    if len(args.errors) >= tries:
+    if len(args.errors) >= max((tries for text, tries in TRIES.items() if text in args.errors[0]), default=0):
         return False
     time.sleep(WEBHOOK_PAUSE_S)
     return True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local import orphans
+from local import orphans, processes
 
 TREE = """
 import subprocess, sys, time
@@ -52,7 +52,7 @@ def family(cache: Path) -> Iterator[tuple[int, int, int, int]]:
 
 
 def alive(pid: int) -> bool:
-    return bool(orphans.name_of(pid))
+    return bool(processes.name_of(pid))
 
 
 def test_what_an_engine_needs_stays_and_what_a_killed_one_left_ends(family: tuple[int, int, int, int]) -> None:
